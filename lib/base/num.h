@@ -1,0 +1,142 @@
+/* num - elementary functions whose bits are ours: built from IEEE + - * / sqrt and explicit fma in
+ * a fixed order, so they agree on every machine and later on a GPU. No libm inside.
+ *
+ * Build with -ffp-contract=off; never with -ffast-math.
+ */
+#ifndef HOP_BASE_NUM_H
+#define HOP_BASE_NUM_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline float
+hop_bits_f32(uint32_t u)
+{
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+
+static inline uint32_t
+hop_f32_bits(float f)
+{
+    uint32_t u;
+    memcpy(&u, &f, sizeof u);
+    return u;
+}
+
+/* hop_expf - e^x; under 1 ulp for results in the normal range, 0 below -87.34, inf above 88.73. */
+static inline float
+hop_expf(float x)
+{
+    float n, r, p;
+    int32_t k;
+
+    if (x != x)
+        return x;
+    if (x > 88.72284f)
+        return INFINITY;
+    if (x < -87.33655f)
+        return 0.0f;
+    n = x * 1.44269504f + 12582912.0f; /* round to nearest by the 1.5 * 2^23 trick */
+    n -= 12582912.0f;
+    r = fmaf(n, -0.693145752f, x);
+    r = fmaf(n, -1.42860677e-6f, r);
+    p = 1.98412698e-4f; /* Taylor, |r| <= 0.3466 */
+    p = fmaf(p, r, 1.38888889e-3f);
+    p = fmaf(p, r, 8.33333333e-3f);
+    p = fmaf(p, r, 4.16666667e-2f);
+    p = fmaf(p, r, 1.66666667e-1f);
+    p = fmaf(p, r, 0.5f);
+    p = fmaf(p * r, r, r) + 1.0f;
+    k = (int32_t)n;
+    /* Two steps, since 2^128 and 2^-127 are no normal floats. */
+    return p * hop_bits_f32((uint32_t)(k / 2 + 127) << 23) *
+           hop_bits_f32((uint32_t)(k - k / 2 + 127) << 23);
+}
+
+/* hop_expm1f - e^x - 1, exact near 0. */
+static inline float
+hop_expm1f(float x)
+{
+    float p;
+
+    if (x > 0.34f || x < -0.34f)
+        return hop_expf(x) - 1.0f;
+    p = 2.48015873e-5f;
+    p = fmaf(p, x, 1.98412698e-4f);
+    p = fmaf(p, x, 1.38888889e-3f);
+    p = fmaf(p, x, 8.33333333e-3f);
+    p = fmaf(p, x, 4.16666667e-2f);
+    p = fmaf(p, x, 1.66666667e-1f);
+    p = fmaf(p, x, 0.5f);
+    return fmaf(p * x, x, x);
+}
+
+/* hop_logf - natural logarithm; -inf at 0, NaN below. m in [sqrt(1/2), sqrt(2)), atanh series. */
+static inline float
+hop_logf(float x)
+{
+    uint32_t u;
+    int32_t k = 0;
+    float m, s, z, p;
+
+    if (x != x || x < 0.0f)
+        return NAN;
+    if (x == 0.0f)
+        return -INFINITY;
+    if (x == INFINITY)
+        return x;
+    if (x < 1.17549435e-38f) {
+        x *= 8388608.0f;
+        k = -23;
+    }
+    u = hop_f32_bits(x);
+    k += (int32_t)(u >> 23) - 127;
+    m = hop_bits_f32((u & 0x7FFFFFu) | 0x3F800000u);
+    if (m > 1.41421354f) {
+        m *= 0.5f;
+        k++;
+    }
+    m -= 1.0f;
+    s = m / (2.0f + m);
+    z = s * s;
+    p = 0.222222222f;
+    p = fmaf(p, z, 0.285714286f);
+    p = fmaf(p, z, 0.4f);
+    p = fmaf(p, z, 0.666666667f);
+    p = p * z * s; /* log(1 + m) = 2 s + p */
+    p = fmaf((float)k, 1.42860677e-6f, p); /* low part of ln 2, then small to large */
+    return fmaf((float)k, 0.693145752f, fmaf(2.0f, s, p));
+}
+
+/* hop_tanhf - hyperbolic tangent. */
+static inline float
+hop_tanhf(float x)
+{
+    float a = x < 0.0f ? -x : x, t;
+
+    if (x != x)
+        return x;
+    if (a > 9.1f)
+        return x < 0.0f ? -1.0f : 1.0f;
+    t = hop_expm1f(2.0f * a);
+    t = t / (t + 2.0f);
+    return x < 0.0f ? -t : t;
+}
+
+/* hop_log - double logarithm for set-up code (initialisers); about 1e-15 relative. x > 0. */
+double hop_log(double x);
+
+/* hop_exp - double exponential for set-up code (spaces, schedules); about 1e-15 relative. */
+double hop_exp(double x);
+
+/* hop_powi - b^n, n >= 0, by squaring: a fixed order of multiplications. */
+double hop_powi(double b, uint64_t n);
+
+/* hop_normal_quantile - x with Phi(x) = p, 0 < p < 1.
+ * Source: Wichura, Algorithm AS 241 (PPND16), Applied Statistics 37 (1988). */
+double hop_normal_quantile(double p);
+
+#endif

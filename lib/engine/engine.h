@@ -1,0 +1,120 @@
+/* engine - the device interface. Deep and narrow: a device compiles a whole net for (batch,
+ * precision, train or infer) into a plan, then runs it over resident data. Layouts, fusion,
+ * threads and memory plans are the device's own business.
+ *
+ * Who frees: what open, bind and compile give is closed by close, unbind and plan_free; all other
+ * pointers are borrowed for the call. One plan is used by one thread at a time.
+ * `ref` is plain float32 loops with a fixed order of operations and defines right; every other
+ * device is held to it by test/unit/t_conformance.c.
+ */
+#ifndef HOP_ENGINE_ENGINE_H
+#define HOP_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "net/loss.h"
+#include "net/net.h"
+#include "net/optim.h"
+
+enum { HOP_ENGINE_ABI = 1 };
+
+/* Examples as they lie in a shard or a picture; borrowed until unbind. Before the first layer each
+ * value becomes (x - mean[c]) * inv_std[c] in float32, c = index of the last axis. */
+struct hop_examples {
+    const void *x; /* [n, shape...], U8 or F32, row-major */
+    bool is_u8;
+    struct hop_shape shape; /* equals net->input */
+    const int32_t *y; /* [n] class ids in 0..n_classes-1; NULL for predict */
+    int64_t n, n_classes;
+    const float *mean, *inv_std; /* [C] */
+};
+
+/* The whole training state of one model in canonical order (net->weights), one arena each. */
+struct hop_state {
+    const struct hop_net *net;
+    const struct hop_optim *optim; /* NULL for inference */
+    float *weights;                /* [net->n_params] */
+    float *slots[HOP_MAX_SLOTS];   /* [net->n_trainable] each, optim->n_slots of them */
+    int64_t step;                  /* optimizer steps done */
+};
+
+struct hop_plan_spec {
+    const struct hop_net *net;
+    int64_t batch_size;
+    bool is_training;
+    const char *precision;         /* "fp32" */
+    const struct hop_loss *loss;
+    const struct hop_optim *optim; /* training only */
+    double optim_conf[HOP_MAX_HYPER]; /* in the order of optim->hyper */
+};
+
+/* One pass over bound data. Batches never cross its end; the tail batch is used. */
+struct hop_pass {
+    uint64_t shuffle_key, dropout_key; /* hop_rng_key(seed, id, HOP_FOR_SHUFFLE / _DROPOUT) */
+    int64_t visit;                     /* from 1; with i_pass the counter of the shuffle */
+    int64_t i_pass;                    /* from 0 */
+    void (*progress)(void *arg, int64_t n_done, int64_t n_total); /* or NULL */
+    void *progress_arg;
+};
+
+struct hop_result {
+    double loss;       /* mean over examples, regularisation included (as Keras reports it) */
+    int64_t n_correct; /* argmax(p) == y; of equal p the first counts */
+    int64_t n_examples, n_steps;
+    double lr;         /* of the last step, decay applied; 0 for evaluation */
+    bool is_diverged;  /* the loss is not finite */
+};
+
+struct hop_device;
+struct hop_data; /* bound examples */
+struct hop_plan;
+
+/* A device: one table. Slots marked "or NULL" are optional. */
+struct hop_device_ops {
+    uint32_t abi;  /* HOP_ENGINE_ABI */
+    uint32_t size; /* sizeof(struct hop_device_ops) */
+    const char *name;
+    /* index: N of "cuda:N", else 0. n_threads >= 1. Err: HOP_EDEV with the reason. */
+    int (*open)(int index, int n_threads, struct hop_device **out, struct hop_err *e);
+    void (*close)(struct hop_device *d);
+    /* Everything the bits depend on besides the visit order, e.g. "cpu onednn-2.6.3 avx2 t1". */
+    const char *(*fingerprint)(const struct hop_device *d);
+    int (*bind)(struct hop_device *d, const struct hop_examples *x, struct hop_data **out,
+                struct hop_err *e);
+    void (*unbind)(struct hop_data *x);
+    /* Err: HOP_EFORMAT naming a layer this device lacks; HOP_ENOMEM. */
+    int (*compile)(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan **out,
+                   struct hop_err *e);
+    void (*plan_free)(struct hop_plan *p);
+    size_t (*plan_bytes)(const struct hop_plan *p); /* memory the plan holds */
+    /* Canonical state in; canonical state out (all arenas and step overwritten). */
+    int (*load)(struct hop_plan *p, const struct hop_state *s, struct hop_err *e);
+    int (*store)(struct hop_plan *p, struct hop_state *s, struct hop_err *e);
+    /* Train on every example of x once in the pass's order. */
+    int (*train)(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
+                 struct hop_result *r, struct hop_err *e);
+    /* Loss and accuracy in shard order; confusion [K,K] (row = true class) is added to, or NULL. */
+    int (*evaluate)(struct hop_plan *p, struct hop_data *x, int64_t *confusion,
+                    struct hop_result *r, struct hop_err *e);
+    /* probabilities [n, K] of examples 0..n-1 of x, overwritten. */
+    int (*predict)(struct hop_plan *p, struct hop_data *x, float *probabilities,
+                   struct hop_err *e);
+    /* For tests: gradient [net->n_params] (overwritten; 0 for statistics) and loss of the first
+     * batch in the order of `pass`, at the loaded weights, with training behaviour; the plan's
+     * state is afterwards undefined. */
+    int (*gradient)(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
+                    float *gradient, double *loss, struct hop_err *e);
+};
+
+/* hop_device_find - the table for "auto", "ref", "cpu", "cuda", "cuda:N"; *index is N or 0.
+ * auto = the fastest that opens here. Err: HOP_EARG unknown name (lists the known);
+ * HOP_EDEV not built in. */
+int hop_device_find(const char *name, const struct hop_device_ops **ops, int *index,
+                    struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_device_list - the tables built in, NULL-ended. */
+const struct hop_device_ops *const *hop_device_list(void);
+
+#endif

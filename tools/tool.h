@@ -1,0 +1,57 @@
+/* tool - what every main shares: the only exit(), stderr and getenv() of hop. */
+#ifndef HOP_TOOL_H
+#define HOP_TOOL_H
+
+#include <stdbool.h>
+#include "base/err.h"
+#include "base/opt.h"
+
+/* Rows that every tool's table ends with. */
+#define TOOL_COMMON_OPTIONS                                                                        \
+    {"quiet", 'q', HOP_OPT_FLAG, &tool_is_quiet, NULL, "say nothing but errors", 0, 0, false},     \
+    {"verbose", 'v', HOP_OPT_COUNT, &tool_verbosity, NULL, "say more (twice: even more)", 0, 0,    \
+     false},                                                                                       \
+    {"progress", 0, HOP_OPT_FLAG, &tool_want_progress, NULL,                                       \
+     "show progress even if stderr is no terminal", 0, 0, false},                                  \
+    {"help", 'h', HOP_OPT_FLAG, &tool_want_help, NULL, "show this help", 0, 0, false},             \
+    {"version", 'V', HOP_OPT_FLAG, &tool_want_version, NULL, "show version and libraries", 0, 0,   \
+     false},                                                                                       \
+    {NULL, 0, HOP_OPT_FLAG, NULL, NULL, NULL, 0, 0, false}
+
+extern bool tool_is_quiet, tool_want_progress, tool_want_help, tool_want_version;
+extern int tool_verbosity;
+
+/* tool_init - name the tool, read its options, answer --help and --version (exit 0).
+ * synopsis: one line per form, without the tool's name, '\n' between forms. want_all_options as in
+ * hop_opt_parse. Sets SIGPIPE to its default, log lines to stderr. */
+void tool_init(const char *name, const char *summary, const char *synopsis, struct hop_opt *rows,
+               bool want_all_options, int *argc, char **argv);
+
+/* tool_show - one line about e on stderr: "NAME: WHERE: WHAT (HINT)". */
+void tool_show(const struct hop_err *e);
+
+/* tool_die - tool_show and exit with e's status. */
+void tool_die(const struct hop_err *e) __attribute__((noreturn));
+void tool_usage(const char *where, const char *fmt, ...) HOP_PRINTF(2, 3)
+    __attribute__((noreturn)); /* exit 2 */
+
+/* tool_warn - a line on stderr unless --quiet. */
+void tool_warn(const char *fmt, ...) HOP_PRINTF(1, 2);
+
+/* tool_print - text to stdout. tool_record - one JSON line to stdout, flushed. Both die on error. */
+struct hop_json;
+void tool_print(const char *text);
+void tool_record(const struct hop_json *j);
+
+/* tool_progress - on a terminal (or --progress): a line that replaces the last one; NULL ends it. */
+void tool_progress(const char *fmt, ...) HOP_PRINTF(1, 2);
+void tool_progress_end(void);
+
+/* tool_env - getenv, NULL when unset or empty. tool_data_dir - where share/hop lies. */
+const char *tool_env(const char *name);
+const char *tool_share_dir(void);
+
+/* tool_finish - close stdout and check it; returns the exit status for main. */
+int tool_finish(void);
+
+#endif
