@@ -1,0 +1,299 @@
+#include "net/net.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "net/layer.h"
+
+/* Keys that any layer's config may hold besides its own. */
+static const char *const common_keys[] = {"name", "trainable", "dtype", "batch_input_shape",
+                                          "batch_shape", "input_shape", "batch_size", "autocast",
+                                          NULL};
+
+int64_t
+hop_shape_len(const struct hop_shape *s)
+{
+    int64_t n = 1;
+    int i;
+
+    for (i = 0; i < s->n_dims; i++)
+        n *= s->d[i];
+    return n;
+}
+
+void
+hop_shape_text(const struct hop_shape *s, char *out, size_t n)
+{
+    size_t at = 0;
+    int i;
+
+    out[0] = '\0';
+    for (i = 0; i < s->n_dims && at < n; i++)
+        at += (size_t)snprintf(out + at, n - at, "%s%lld", i ? "x" : "", (long long)s->d[i]);
+}
+
+/* [null, 32, 32, 3] (has_batch) or [32, 32, 3] into s. */
+static int
+parse_input(const struct hop_json *v, bool has_batch, const char *where, struct hop_shape *s,
+            struct hop_err *e)
+{
+    size_t i, skip = has_batch ? 1 : 0, n = hop_json_len(v);
+    const struct hop_json *x;
+    double total = 1;
+
+    s->n_dims = 0;
+    if (hop_json_kind(v) != HOP_JSON_ARRAY || (n != 1 + skip && n != 3 + skip))
+        return hop_fail(e, HOP_EFORMAT, where, "[height, width, channels] or [features]",
+                        "the input shape has %zu numbers", n > skip ? n - skip : 0);
+    for (i = skip; i < n; i++) {
+        x = hop_json_at(v, i);
+        if (hop_json_kind(x) != HOP_JSON_INT || hop_json_int(x) < 1 || hop_json_int(x) > 1 << 24 ||
+            (total *= (double)hop_json_int(x)) > 1e10)
+            return hop_fail(e, HOP_EFORMAT, where, "every size of the input must be fixed",
+                            "the input shape is not made of whole numbers from 1");
+        s->d[s->n_dims++] = hop_json_int(x);
+    }
+    return HOP_OK;
+}
+
+/* The input shape in a layer's config, if it states one. */
+static int
+find_input(struct hop_net *net, const struct hop_json *config, const char *where, struct hop_err *e)
+{
+    static const char *const names[] = {"batch_input_shape", "batch_shape", "input_shape"};
+    const struct hop_json *v;
+    int i;
+
+    for (i = 0; i < 3 && !net->input.n_dims; i++) {
+        v = hop_json_get(config, names[i]);
+        if (hop_json_kind(v) != HOP_JSON_NULL)
+            return parse_input(v, i < 2, where, &net->input, e);
+    }
+    return HOP_OK;
+}
+
+static bool
+is_in(const char *key, const char *const *keys)
+{
+    for (; *keys; keys++)
+        if (!strcmp(key, *keys))
+            return true;
+    return false;
+}
+
+static int
+check_keys(const struct hop_json *config, const struct hop_layer_kind *kind, const char *where,
+           struct hop_err *e)
+{
+    char known[300];
+    size_t i, at;
+    void *it;
+
+    for (it = hop_json_first(config); it; it = hop_json_next(config, it)) {
+        if (is_in(hop_json_it_key(it), common_keys) || is_in(hop_json_it_key(it), kind->keys))
+            continue;
+        at = (size_t)snprintf(known, sizeof known, "known: name");
+        for (i = 0; kind->keys[i] && at < sizeof known; i++)
+            at += (size_t)snprintf(known + at, sizeof known - at, ", %s", kind->keys[i]);
+        return hop_fail(e, HOP_EFORMAT, where, known, "unknown option \"%.60s\"",
+                        hop_json_it_key(it));
+    }
+    return HOP_OK;
+}
+
+/* Options that every layer may carry and that hop knows in one form only. */
+static int
+check_common(const struct hop_json *config, const char *where, struct hop_err *e)
+{
+    const struct hop_json *dtype = hop_json_get(config, "dtype");
+    const char *name;
+    int rc;
+
+    if ((rc = hop_layer_only(config, "trainable", "true", where, e)) ||
+        (rc = hop_layer_only(config, "data_format", "\"channels_last\"", where, e)))
+        return rc;
+    if (hop_json_kind(dtype) == HOP_JSON_OBJECT) /* Keras 3: a policy */
+        dtype = hop_json_get(hop_json_get(dtype, "config"), "name");
+    name = hop_json_str(dtype);
+    if (dtype && (!name || strcmp(name, "float32")))
+        return hop_fail(e, HOP_EFORMAT, where, "only float32", "dtype \"%.40s\" is not supported",
+                        name ? name : hop_json_kind_name(dtype));
+    return HOP_OK;
+}
+
+/* The name in the config, or base, base_1, base_2 ... as Keras counts. */
+static int
+name_layer(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e)
+{
+    const char *name = NULL;
+    int i, n = 0, rc = hop_json_get_str(l->config, "name", false, where, &name, e);
+
+    if (rc)
+        return rc;
+    if (name && (!*name || strlen(name) >= HOP_NAME_LEN || strchr(name, '/')))
+        return hop_fail(e, HOP_EFORMAT, where, "1 to 95 bytes, no slash", "bad layer name");
+    if (name)
+        snprintf(l->name, sizeof l->name, "%s", name);
+    for (i = 0; !name && i < net->n_layers; i++)
+        if (net->layers[i].kind == l->kind && !net->layers[i].is_inner)
+            n++;
+    if (!name && n)
+        snprintf(l->name, sizeof l->name, "%s_%d", l->kind->base, n);
+    else if (!name)
+        snprintf(l->name, sizeof l->name, "%s", l->kind->base);
+    for (i = 0; i < net->n_layers; i++)
+        if (!strcmp(net->layers[i].name, l->name))
+            return hop_fail(e, HOP_EFORMAT, where, NULL, "two layers are named \"%s\"", l->name);
+    return HOP_OK;
+}
+
+/* Append a layer of `kind`; its shape follows from the layer before. */
+static int
+add_layer(struct hop_net *net, const struct hop_layer_kind *kind, const struct hop_json *config,
+          bool is_inner, const char *where, struct hop_err *e)
+{
+    struct hop_layer *l;
+    int rc;
+
+    if (hop_grow(&net->layers, &net->cap_layers, (size_t)net->n_layers + 1, sizeof *l, e))
+        return HOP_ENOMEM;
+    l = &net->layers[net->n_layers];
+    *l = (struct hop_layer){.kind = kind, .is_inner = is_inner, .n_in = 1, .config = config};
+    l->in[0] = net->n_layers - 1;
+    l->in_shape = net->n_layers ? l[-1].out_shape : net->input;
+    l->i_weight = net->n_weights;
+    if (!(l->params = hop_alloc(1, kind->params_size, e)))
+        return HOP_ENOMEM;
+    if (is_inner)
+        snprintf(l->name, sizeof l->name, "%.80s/activation", l[-1].name);
+    else if ((rc = name_layer(net, l, where, e))) {
+        free(l->params);
+        return rc;
+    }
+    net->n_layers++;
+    if ((rc = kind->parse(config, where, l, e)) || (rc = kind->shape(net, l, where, e)))
+        return rc;
+    net->flops += l->flops;
+    if (hop_shape_len(&l->out_shape) > (int64_t)1 << 33)
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "its output is too large");
+    return HOP_OK;
+}
+
+/* One entry of "layers". */
+static int
+parse_layer(struct hop_net *net, const struct hop_json *entry, const char *where,
+            struct hop_err *e)
+{
+    const struct hop_json *config = hop_json_get(entry, "config");
+    const char *class_name = hop_json_str(hop_json_get(entry, "class_name"));
+    const struct hop_layer_kind *kind;
+    enum hop_act act;
+    const char *act_name = NULL;
+    char known[300];
+    int rc;
+
+    if (!class_name || (config && hop_json_kind(config) != HOP_JSON_OBJECT))
+        return hop_fail(e, HOP_EFORMAT, where, NULL,
+                        "a layer needs \"class_name\" and an object \"config\"");
+    if ((rc = find_input(net, config, where, e)))
+        return rc;
+    if (!strcmp(class_name, "InputLayer"))
+        return HOP_OK;
+    if (!(kind = hop_layer_find(class_name))) {
+        hop_layer_known(known, sizeof known);
+        return hop_fail(e, HOP_EFORMAT, where, known, "unknown layer \"%.60s\"", class_name);
+    }
+    if (!net->input.n_dims)
+        return hop_fail(e, HOP_EFORMAT, where, "give the first layer \"batch_input_shape\"",
+                        "the net does not state its input shape");
+    if ((rc = check_keys(config, kind, where, e)) || (rc = check_common(config, where, e)) ||
+        (rc = add_layer(net, kind, config, false, where, e)))
+        return rc;
+    if (kind == hop_layer_find("Activation") || !hop_json_get(config, "activation"))
+        return HOP_OK;
+    if ((rc = hop_json_get_str(config, "activation", false, where, &act_name, e)) || !act_name ||
+        (rc = hop_layer_act(act_name, where, &act, e)) || act == HOP_LINEAR)
+        return rc;
+    return add_layer(net, hop_layer_find("Activation"), config, true, where, e);
+}
+
+static int
+parse_layers(struct hop_net *net, const struct hop_json *layers, const char *where,
+             struct hop_err *e)
+{
+    char place[700];
+    const char *name;
+    size_t i;
+    int rc;
+
+    for (i = 0; i < hop_json_len(layers); i++) {
+        const struct hop_json *entry = hop_json_at(layers, i);
+
+        name = hop_json_str(hop_json_get(hop_json_get(entry, "config"), "name"));
+        if (!name)
+            name = hop_json_str(hop_json_get(entry, "class_name"));
+        snprintf(place, sizeof place, "%.500s: layer %zu (%.80s)", where, i, name ? name : "?");
+        if ((rc = parse_layer(net, entry, place, e)))
+            return rc;
+    }
+    if (!net->n_layers)
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "the net has no layer");
+    net->output = net->layers[net->n_layers - 1].out_shape;
+    if (net->output.n_dims != 1)
+        return hop_fail(e, HOP_EFORMAT, where, "end with Flatten and Dense",
+                        "the net's output is not flat");
+    name = net->layers[0].kind->name;
+    net->is_normalizing = !strcmp(name, "Rescaling") || !strcmp(name, "Normalization");
+    return HOP_OK;
+}
+
+int
+hop_net_parse(const struct hop_json *keras, const char *where, struct hop_net **out,
+              struct hop_err *e)
+{
+    const char *class_name = hop_json_str(hop_json_get(keras, "class_name"));
+    const struct hop_json *config = hop_json_get(keras, "config"), *layers;
+    const char *name = hop_json_str(hop_json_get(config, "name"));
+    struct hop_net *net;
+    int i, rc;
+
+    *out = NULL;
+    if (!class_name || strcmp(class_name, "Sequential"))
+        return hop_fail(e, HOP_EFORMAT, where, "known: Sequential",
+                        class_name ? "unknown kind of net \"%.60s\"" : "not a Keras JSON net%s",
+                        class_name ? class_name : "");
+    layers = hop_json_kind(config) == HOP_JSON_ARRAY ? config : hop_json_get(config, "layers");
+    if (hop_json_kind(layers) != HOP_JSON_ARRAY)
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "\"config\" has no array \"layers\"");
+    if (!(net = hop_alloc(1, sizeof *net, e)))
+        return HOP_ENOMEM;
+    snprintf(net->name, sizeof net->name, "%s", name ? name : "sequential");
+    if ((rc = find_input(net, hop_json_get(keras, "config"), where, e)) ||
+        (rc = parse_layers(net, layers, where, e))) {
+        hop_net_free(net);
+        return rc;
+    }
+    for (i = 0; i < net->n_layers; i++)
+        net->layers[i].config = NULL; /* the JSON is the caller's */
+    *out = net;
+    return HOP_OK;
+}
+
+void
+hop_net_free(struct hop_net *net)
+{
+    int i;
+
+    if (!net)
+        return;
+    for (i = 0; i < net->n_layers; i++) {
+        if (net->layers[i].kind->free_params)
+            net->layers[i].kind->free_params(net->layers[i].params);
+        free(net->layers[i].params);
+    }
+    free(net->layers);
+    free(net->weights);
+    free(net);
+}
