@@ -1,43 +1,48 @@
 # hop - build, test, install. `make help` lists the targets.
 #
 # Overrides go on the command line or into config.mk (not tracked): CC CFLAGS LDFLAGS PREFIX
-# DESTDIR B SAN=address,undefined DEV=1.
+# DESTDIR B (build folder) SAN=address,undefined DEV=1 (warnings are errors) V=1 (show commands)
+# DNNL= (build without oneDNN).
 
 VERSION = 0.1.0
 
 -include config.mk
 
-CC ?= cc
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
 MANDIR ?= $(DATADIR)/man
-B ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 comma := ,
+B ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 PKG_CONFIG ?= pkg-config
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 # ---- what is on this machine ----
 
-need = $(shell $(PKG_CONFIG) --atleast-version=$(2) $(1) && echo yes)
+need = $(shell $(PKG_CONFIG) --atleast-version=$(2) $(1) 2>/dev/null && echo yes)
 LIBS_NEEDED = jansson:2.7 libpng:1.6 libjpeg:0 libarchive:3.3 libxxhash:0.8 zlib:1.2
-MISSING := $(foreach l,$(LIBS_NEEDED),$(if $(call need,$(word 1,$(subst :, ,$l)),$(word 2,$(subst :, ,$l))),,$(subst :, >= ,$l)))
+MISSING := $(strip $(foreach l,$(LIBS_NEEDED),\
+	$(if $(call need,$(word 1,$(subst :, ,$l)),$(word 2,$(subst :, ,$l))),,$(subst :, >= ,$l))))
 PKGS = jansson libpng libjpeg libarchive libxxhash zlib
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 # oneDNN 2.x (the C API with operation descriptors); without it there is no device "cpu".
-DNNL := $(shell printf '\#include <oneapi/dnnl/dnnl.h>\n\#if DNNL_VERSION_MAJOR == 2\nhop_found\n\#endif\n' | $(CC) -E -P - 2>/dev/null | grep hop_found)
+DNNL := $(shell printf '\#include <oneapi/dnnl/dnnl.h>\n\#if DNNL_VERSION_MAJOR == 2\nhop_found\n\#endif\n' \
+	| $(CC) -E -P - 2>/dev/null | grep hop_found)
 DNNL_LIBS = $(if $(DNNL),-ldnnl)
 
 # ---- flags ----
 
 HOP_WARN = -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wformat=2 \
 	$(if $(DEV),-Werror)
+HOP_SAN = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 # -ffp-contract=off: fused multiply-add only where the source says fmaf, or bits would depend on
 # the compiler and the machine.
 HOP_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -ffp-contract=off -fno-fast-math \
-	-Ilib -Itools $(HOP_WARN) $(PKG_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-HOP_LDFLAGS = $(if $(SAN),-fsanitize=$(SAN))
+	-Ilib -Itools $(HOP_WARN) $(PKG_CFLAGS) $(HOP_SAN)
+HOP_LDFLAGS = $(HOP_SAN)
 # Loops over channels are written so that vectorising them changes no order of operations.
 FAST_CFLAGS = -O3
 
@@ -53,23 +58,39 @@ ENGINE_OBJ = $(ENGINE_SRC:%.c=$B/%.o)
 TOOL_OBJ = $B/tools/tool.o $B/tools/version.o
 BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
 UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
+EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
+SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all check check-slow check-unit check-bats check-includes check-tables check-man chaos fuzz \
-	bench golden install uninstall clean distclean lint format help demo missing
+.SECONDARY:
+.PHONY: all examples check check-slow check-unit check-bats check-includes check-bare bench install \
+	uninstall clean distclean lint format help demo missing FORCE
 
 ## all: build every tool into $B/bin (default)
-all: missing $(BINS)
+all: $(BINS)
+
+## examples: build the programs of examples/ into $B/examples
+examples: $(EXAMPLES)
 
 missing:
-	$(if $(MISSING),$(error libraries missing or too old: $(MISSING) (sh bootstrap.sh deps installs them)))
+	$(if $(MISSING),$(error libraries missing or too old: $(MISSING) (sh bootstrap.sh deps)))
+
+# Files that change only when their text does: everything is rebuilt when compiler or flags change,
+# an archive when a source file comes or goes.
+$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(DATADIR) $(VERSION)
+$B/libhop.list: TEXT = $(LIB_OBJ)
+$B/libhop-engine.list: TEXT = $(ENGINE_OBJ)
+$B/flags $B/libhop.list $B/libhop-engine.list: FORCE | missing
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(TEXT)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $B/libhop.a: $(LIB_OBJ)
 $B/libhop-engine.a: $(ENGINE_OBJ)
-$B/%.a:
-	@rm -f $@
-	$(AR) rcs $@ $^
+$B/%.a: $B/%.list
+	$(call say,AR,$@)
+	$Qrm -f $@
+	$Q$(AR) rcs $@ $(filter %.o,$^)
 
 $B/lib/engine/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/lib/net/%.o: FLAGS_HERE = $(FAST_CFLAGS)
@@ -77,40 +98,81 @@ $B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(
 	-DHOP_COMPILER='"$(shell $(CC) --version | head -n 1)"' -DHOP_FLAGS='"$(CFLAGS) $(SAN)"' \
 	-DHOP_LIBRARIES='"$(foreach p,$(PKGS),$p $(shell $(PKG_CONFIG) --modversion $p)$(comma)) $(if $(DNNL),oneDNN (device cpu),no oneDNN: no device cpu)"'
 
-$B/%.o: %.c
+$B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
-	$(CC) $(HOP_CFLAGS) $(CFLAGS) $(FLAGS_HERE) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$Q$(CC) $(HOP_CFLAGS) $(CFLAGS) $(FLAGS_HERE) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+LINK = $(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(filter %engine.a,$^) $B/libhop.a $(PKG_LIBS) $(if $(filter %engine.a,$^),$(DNNL_LIBS)) -lm
 
 ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
-	$(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
-		$(filter %engine.a,$^) $B/libhop.a $(PKG_LIBS) $(if $(filter %engine.a,$^),$(DNNL_LIBS)) -lm
+	$(call say,LINK,$@)
+	$Q$(LINK)
 
-$(SCRIPTS:%=$B/bin/%): $B/bin/%: tools/%.sh
+$(SCRIPTS:%=$B/bin/%): $B/bin/%: tools/%.sh $B/flags
 	@mkdir -p $(@D)
-	sed 's|@VERSION@|$(VERSION)|' $< > $@
+	$(call say,SH,$@)
+	$Qsed 's|@VERSION@|$(VERSION)|' $< > $@
 	@chmod +x $@
 
 $B/test/%: $B/test/unit/%.o $B/libhop-engine.a $B/libhop.a
 	@mkdir -p $(@D)
-	$(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) $(DNNL_LIBS) -lm
+	$(call say,LINK,$@)
+	$Q$(LINK)
 
-## check: quick tests, no GPU, no network
-check: check-includes check-unit check-bats
+$B/examples/%: $B/examples/%.o $B/libhop.a
+	$(call say,LINK,$@)
+	$Q$(LINK)
 
-## check-unit: C unit tests
+# ---- tests (test/README.md says what each tier holds) ----
+
+## check: quick tests: layering, units, tools; no GPU, no network
+check: all examples $(UNIT)
+	@HOP_BUILD=$(abspath $B) sh test/check.sh $(UNIT)
+
+## check-slow: the same with sanitizers, then the long tests (HOP_SLOW=1)
+check-slow:
+	$(MAKE) check SAN=address,undefined B=$B-san HOP_SLOW=
+	$(MAKE) check HOP_SLOW=1
+export HOP_SLOW
+
+## check-unit: C unit tests only
 check-unit: $(UNIT)
 	@sh test/run-unit.sh $(UNIT)
 
-## check-bats: tests of the tools (T=PATTERN runs files test/*PATTERN*.bats)
-check-bats: all
-	HOP_BUILD=$(abspath $B) sh test/run-bats.sh $(T)
+## check-bats: tests of the tools only (T=PATTERN runs the files test/*PATTERN*.bats)
+check-bats: all examples
+	@HOP_BUILD=$(abspath $B) sh test/run-bats.sh $(T)
 
-## check-includes: no file includes upward, jansson.h, png.h and dnnl.h have one includer each
+## check-includes: no file includes upward; each outside library has one includer
 check-includes:
 	@sh test/check-includes.sh
+
+## check-bare: demo and check in a bare Debian root (debootstrap; as root; needs a package mirror)
+check-bare:
+	sh test/bare-root.sh
+
+## bench: timings (test/bench/*.sh)
+bench: all examples
+	@for b in test/bench/*.sh; do HOP_BUILD=$(abspath $B) sh $$b || exit 1; done
+
+## lint: clang-format, shellcheck and mandoc, where installed
+lint:
+	@sh test/lint.sh $(SHELL_SRC)
+
+## format: rewrite C sources with clang-format
+format:
+	clang-format -i $$(find lib tools examples test -name '*.[ch]')
+
+## demo: a small grid over drawn shapes, in ./hop-demo (or HOP_DEMO_DIR)
+demo: all examples
+	@HOP_BUILD=$(abspath $B) sh examples/demo.sh
+
+# ---- install ----
 
 ## install: into DESTDIR and PREFIX
 install: all
@@ -119,17 +181,22 @@ install: all
 	cp -R share/nets share/spaces $(DESTDIR)$(DATADIR)/hop/
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(MANDIR)/man1
 
+## uninstall: remove what install put there
 uninstall:
-	rm -f $(BINS:$B/bin/%=$(DESTDIR)$(BINDIR)/%) $(patsubst man/%,$(DESTDIR)$(MANDIR)/man1/%,$(wildcard man/*.1))
+	rm -f $(BINS:$B/bin/%=$(DESTDIR)$(BINDIR)/%) \
+		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man1/%,$(wildcard man/*.1))
 	rm -rf $(DESTDIR)$(DATADIR)/hop
 
-## clean: remove what was built
+## clean: remove the build folder
 clean:
-	rm -rf build build-*
-distclean: clean
+	rm -rf $B $B-san
+
+## distclean: remove every build folder and the demo
+distclean:
+	rm -rf build build-* hop-demo
 
 ## help: this list
 help:
-	@sed -n 's/^## /  /p' $(MAKEFILE_LIST)
+	@awk -F': ' '/^## / { printf "  %-16s %s\n", substr($$1, 4), substr($$0, length($$1) + 3) }' Makefile
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
