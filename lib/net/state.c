@@ -1,0 +1,276 @@
+#include "net/state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* Contents: 1 the config line, 2 fresh models, 3 from and to tensors, 4 data */
+
+/* ---- 1 the config line ---- */
+
+int
+hop_train_conf_parse(const struct hop_json *config, const char *where, struct hop_train_conf *c,
+                     struct hop_err *e)
+{
+    static const char *const norms[] = {"auto", "standard", "unit", "none"};
+    const char *id = NULL, *optim = NULL, *loss = "categorical_crossentropy", *norm = "auto";
+    size_t i;
+    int rc;
+
+    *c = (struct hop_train_conf){.batch_size = 32, .seed = 1, .passes = 1, .until = 1};
+    if ((rc = hop_json_get_str(config, "id", true, where, &id, e)) ||
+        (rc = hop_id_check(id, where, e)) ||
+        (rc = hop_json_get_str(config, "optimizer", true, where, &optim, e)) ||
+        (rc = hop_json_get_str(config, "loss", false, where, &loss, e)) ||
+        (rc = hop_json_get_str(config, "normalization", false, where, &norm, e)) ||
+        (rc = hop_json_get_int(config, "batch_size", false, 1, 1 << 20, where, &c->batch_size,
+                               e)) ||
+        (rc = hop_json_get_int(config, "seed", false, 0, 9e15, where, &c->seed, e)) ||
+        (rc = hop_json_get_int(config, "passes", false, 1, 1e6, where, &c->passes, e)) ||
+        (rc = hop_json_get_int(config, "until", false, 1, 1e9, where, &c->until, e)) ||
+        (rc = hop_loss_find(loss, where, &c->loss, e)) ||
+        (rc = hop_optim_find(optim, where, &c->optim, e)) ||
+        (rc = hop_optim_conf(c->optim, config, where, c->hyper, e)))
+        return rc;
+    snprintf(c->id, sizeof c->id, "%s", id);
+    c->n_slots = c->optim->slots(c->hyper, c->slot_names);
+    for (i = 0; i < HOP_LEN(norms) && strcmp(norm, norms[i]); i++)
+        ;
+    if (i == HOP_LEN(norms))
+        return hop_fail(e, HOP_EFORMAT, where, "known: auto, standard, unit, none",
+                        "unknown normalization \"%.60s\"", norm);
+    c->normalization = i;
+    return HOP_OK;
+}
+
+/* ---- 2 fresh models ---- */
+
+static int
+alloc_arenas(struct hop_training *t, struct hop_err *e)
+{
+    int i;
+
+    if (!(t->weights = hop_alloc_floats(t->net->n_params, e)))
+        return HOP_ENOMEM;
+    for (i = 0; i < t->conf.n_slots; i++)
+        if (!(t->slots[i] = hop_alloc_floats(t->net->n_trainable, e)))
+            return HOP_ENOMEM;
+    return HOP_OK;
+}
+
+static int
+open_net(const struct hop_json *config, const struct hop_json *architecture, const char *where,
+         struct hop_training *t, struct hop_err *e)
+{
+    int rc;
+
+    *t = (struct hop_training){0};
+    if ((rc = hop_train_conf_parse(config, where, &t->conf, e)) ||
+        (rc = hop_net_parse(architecture, where, &t->net, e)) ||
+        (rc = hop_loss_check(t->conf.loss, t->net, where, e)) || (rc = alloc_arenas(t, e)))
+        hop_training_clear(t);
+    return rc;
+}
+
+int
+hop_training_init(struct hop_json *take_config, struct hop_json *take_architecture,
+                  const char *where, struct hop_model *m, struct hop_training *t,
+                  struct hop_err *e)
+{
+    int rc;
+
+    *m = (struct hop_model){.config = take_config, .architecture = take_architecture};
+    if ((rc = open_net(m->config, m->architecture, where, t, e))) {
+        hop_model_clear(m);
+        return rc;
+    }
+    m->history = hop_json_array();
+    snprintf(m->id, sizeof m->id, "%s", t->conf.id);
+    hop_init_weights(t->net, (uint64_t)t->conf.seed, t->conf.id, t->weights);
+    return HOP_OK;
+}
+
+/* ---- 3 from and to tensors ---- */
+
+/* The name of weight w's tensor in slot i_slot; -1 = the weight itself. */
+static void
+tensor_name(const struct hop_training *t, const struct hop_weight *w, int i_slot, char *out,
+            size_t n)
+{
+    if (i_slot < 0)
+        snprintf(out, n, "%s", w->name);
+    else
+        snprintf(out, n, "optimizer/%s/%s", t->conf.slot_names[i_slot], w->name);
+}
+
+static float *
+tensor_place(const struct hop_training *t, const struct hop_weight *w, int i_slot)
+{
+    return i_slot < 0 ? t->weights + w->offset : t->slots[i_slot] + w->slot_offset;
+}
+
+static int
+load_tensor(const struct hop_model *m, const char *where, const struct hop_training *t,
+            const struct hop_weight *w, int i_slot, struct hop_err *e)
+{
+    char name[3 * HOP_NAME_LEN], want[80], got[80];
+    const struct hop_tensor *x;
+    struct hop_shape s = {0};
+    int k;
+
+    tensor_name(t, w, i_slot, name, sizeof name);
+    if (!(x = hop_st_find(&m->st, name)))
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "tensor \"%s\" is missing", name);
+    for (k = 0; k < x->n_dims && k < HOP_NET_DIMS; k++)
+        s.d[k] = x->dims[k];
+    s.n_dims = x->n_dims;
+    if (x->dtype != HOP_F32 || s.n_dims != w->shape.n_dims ||
+        memcmp(s.d, w->shape.d, (size_t)s.n_dims * sizeof s.d[0])) {
+        hop_shape_text(&w->shape, want, sizeof want);
+        s.n_dims = s.n_dims > HOP_NET_DIMS ? HOP_NET_DIMS : s.n_dims;
+        hop_shape_text(&s, got, sizeof got);
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "tensor \"%s\" is %s %s, the net wants F32 %s",
+                        name, x->dtype_name, got, want);
+    }
+    memcpy(tensor_place(t, w, i_slot), x->data, x->n_bytes);
+    return HOP_OK;
+}
+
+int
+hop_training_load(const struct hop_model *m, const char *where, struct hop_training *t,
+                  struct hop_err *e)
+{
+    const struct hop_weight *w;
+    size_t n_used = 0;
+    int i, k, rc;
+
+    if ((rc = open_net(m->config, m->architecture, where, t, e)))
+        return rc;
+    for (i = 0; i < t->net->n_weights && !rc; i++) {
+        w = &t->net->weights[i];
+        for (k = -1; k < (w->is_trainable ? t->conf.n_slots : 0) && !rc; k++, n_used++)
+            rc = load_tensor(m, where, t, w, k, e);
+    }
+    if (!rc && n_used != m->st.n_tensors)
+        rc = hop_fail(e, HOP_EFORMAT, where, NULL, "holds %zu tensors, the net has %zu",
+                      m->st.n_tensors, n_used);
+    if (rc)
+        hop_training_clear(t);
+    return rc;
+}
+
+int
+hop_training_write(int fd, const char *where, const struct hop_model *m,
+                   const struct hop_training *t, struct hop_err *e)
+{
+    size_t n_max = (size_t)t->net->n_weights * (size_t)(1 + t->conf.n_slots), n = 0;
+    struct hop_tensor *tensors = hop_alloc(n_max, sizeof *tensors, e), *x;
+    char(*names)[3 * HOP_NAME_LEN] = hop_alloc(n_max, sizeof *names, e);
+    const struct hop_weight *w;
+    int i, k, rc = HOP_ENOMEM;
+
+    for (k = -1; tensors && names && k < t->conf.n_slots; k++)
+        for (i = 0; i < t->net->n_weights; i++) {
+            w = &t->net->weights[i];
+            if (k >= 0 && !w->is_trainable)
+                continue;
+            tensor_name(t, w, k, names[n], sizeof names[n]);
+            x = &tensors[n];
+            *x = (struct hop_tensor){.name = names[n], .dtype = HOP_F32, .dtype_name = "F32",
+                                     .n_dims = w->shape.n_dims, .data = tensor_place(t, w, k),
+                                     .n_bytes = (size_t)w->n * sizeof(float)};
+            memcpy(x->dims, w->shape.d, (size_t)w->shape.n_dims * sizeof x->dims[0]);
+            n++;
+        }
+    if (tensors && names)
+        rc = hop_model_write(fd, where, m, tensors, n, e);
+    free(tensors);
+    free(names);
+    return rc;
+}
+
+void
+hop_training_clear(struct hop_training *t)
+{
+    int i;
+
+    hop_net_free(t->net);
+    free(t->weights);
+    for (i = 0; i < HOP_MAX_SLOTS; i++)
+        free(t->slots[i]);
+    *t = (struct hop_training){0};
+}
+
+/* ---- 4 data ---- */
+
+/* Does the net take examples of this shape and tell this many classes apart? */
+static int
+check_fit(const struct hop_training *t, const struct hop_dataset_info *d, const char *where,
+          struct hop_err *e)
+{
+    struct hop_shape s = {.n_dims = d->n_dims};
+    char want[80], got[80];
+
+    memcpy(s.d, d->dims, (size_t)d->n_dims * sizeof s.d[0]);
+    if (s.n_dims != t->net->input.n_dims ||
+        memcmp(s.d, t->net->input.d, (size_t)s.n_dims * sizeof s.d[0])) {
+        hop_shape_text(&t->net->input, want, sizeof want);
+        hop_shape_text(&s, got, sizeof got);
+        return hop_fail(e, HOP_EFORMAT, where, "make shards of that size, or change the net",
+                        "examples are %s, net \"%s\" wants %s", got, t->net->name, want);
+    }
+    if (t->net->output.d[0] != d->n_classes)
+        return hop_fail(e, HOP_EFORMAT, where, "change the units of the net's last layer",
+                        "the data have %lld classes, net \"%s\" has %lld outputs",
+                        (long long)d->n_classes, t->net->name, (long long)t->net->output.d[0]);
+    return HOP_OK;
+}
+
+int
+hop_training_bind_data(struct hop_model *m, const struct hop_training *t,
+                       const struct hop_dataset_info *d, const char *where, struct hop_err *e)
+{
+    const char *dataset;
+    int rc = check_fit(t, d, where, e);
+
+    if (rc)
+        return rc;
+    if (!m->data) {
+        m->data = hop_dataset_info_json(d);
+        return HOP_OK;
+    }
+    dataset = hop_json_str(hop_json_get(m->data, "dataset"));
+    if (!dataset || strcmp(dataset, d->dataset))
+        return hop_fail(e, HOP_EFORMAT, where, "train and evaluate on shards made in one go",
+                        "belongs to another dataset than the model's");
+    return HOP_OK;
+}
+
+int
+hop_training_norm(const struct hop_training *t, const struct hop_dataset_info *d, float **mean,
+                  float **inv_std, struct hop_err *e)
+{
+    int norm = t->conf.normalization;
+    int64_t c;
+
+    *inv_std = NULL;
+    if (!(*mean = hop_alloc((size_t)d->n_channels, sizeof(float), e)) ||
+        !(*inv_std = hop_alloc((size_t)d->n_channels, sizeof(float), e))) {
+        free(*mean);
+        *mean = NULL;
+        return HOP_ENOMEM;
+    }
+    if (norm == HOP_NORM_AUTO)
+        norm = t->net->is_normalizing ? HOP_NORM_NONE : HOP_NORM_STANDARD;
+    for (c = 0; c < d->n_channels; c++) {
+        (*mean)[c] = norm == HOP_NORM_STANDARD ? d->mean[c] : 0.0f;
+        (*inv_std)[c] = 1.0f;
+        if (norm == HOP_NORM_STANDARD)
+            (*inv_std)[c] = d->std[c] > 1e-7f ? 1.0f / d->std[c] : 1.0f;
+        else if (norm == HOP_NORM_UNIT && d->is_u8)
+            (*inv_std)[c] = 1.0f / 255.0f;
+    }
+    return HOP_OK;
+}
