@@ -463,7 +463,7 @@ hop_jsonl_next(struct hop_jsonl *r, struct hop_json **out, struct hop_err *e)
             return HOP_EOF;
         }
         r->i_line++;
-        sprintf(r->place, "%s:%ld", r->name, r->i_line);
+        snprintf(r->place, strlen(r->name) + 32, "%s:%ld", r->name, r->i_line);
         if (r->line[n - 1] != '\n')
             return hop_fail(e, HOP_EFORMAT, r->place, "was the pipe or the file cut?",
                             "the last line has no newline");

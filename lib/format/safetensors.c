@@ -34,7 +34,8 @@ struct hop_digest {
 static void
 to_hex(XXH128_hash_t h, char hex[HOP_DIGEST_LEN + 1])
 {
-    sprintf(hex, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    snprintf(hex, HOP_DIGEST_LEN + 1, "%016llx%016llx", (unsigned long long)h.high64,
+             (unsigned long long)h.low64);
 }
 
 struct hop_digest *
