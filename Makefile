@@ -44,7 +44,7 @@ HOP_CFLAGS = -std=c11 -D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -ffp-contract=off -f
 	-Ilib -Itools $(HOP_WARN) $(PKG_CFLAGS) $(HOP_SAN)
 HOP_LDFLAGS = $(HOP_SAN)
 # Loops over channels are written so that vectorising them changes no order of operations.
-FAST_CFLAGS = -O3
+FAST_CFLAGS = -O3 -fno-math-errno -fno-trapping-math
 
 # ---- files ----
 

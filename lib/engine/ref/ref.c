@@ -1,0 +1,564 @@
+/* The ref device: plans and passes over the layer files. Contents: 1 device, 2 plan, 3 one batch,
+ * 4 passes. The order of operations is in ref.h. */
+#include "engine/ref/ref.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+
+/* To add a layer here: ref_NAME.c and a row. */
+#define ROWS(X)                                                                                    \
+    X(activation)                                                                                  \
+    X(average_pooling2d)                                                                           \
+    X(batch_normalization)                                                                         \
+    X(conv2d)                                                                                      \
+    X(dense)                                                                                       \
+    X(dropout)                                                                                     \
+    X(flatten)                                                                                     \
+    X(global_average_pooling2d)                                                                    \
+    X(max_pooling2d)                                                                               \
+    X(normalization)                                                                               \
+    X(rescaling)
+
+#define DECLARE(name) extern const struct ref_op REF_NAME(op_##name);
+#define POINT(name)   &REF_NAME(op_##name),
+ROWS(DECLARE)
+static const struct ref_op *const ops[] = {ROWS(POINT)};
+
+/* ---- 1 device ---- */
+
+struct hop_device {
+    int n_threads; /* not used: ref has one order and one thread */
+};
+
+struct hop_data {
+    struct hop_examples x;
+};
+
+static int
+open_(int index, int n_threads, struct hop_device **out, struct hop_err *e)
+{
+    *out = NULL;
+    if (index != 0)
+        return hop_fail(e, HOP_EDEV, "ref", "use --device ref", "there is one device ref only");
+    if (!(*out = hop_alloc(1, sizeof **out, e)))
+        return HOP_ENOMEM;
+    (*out)->n_threads = n_threads;
+    return HOP_OK;
+}
+
+static void
+close_(struct hop_device *d)
+{
+    free(d);
+}
+
+static const char *
+fingerprint(const struct hop_device *d)
+{
+    (void)d;
+    return "ref 1";
+}
+
+static int
+bind(struct hop_device *d, const struct hop_examples *x, struct hop_data **out, struct hop_err *e)
+{
+    (void)d;
+    if (!(*out = hop_alloc(1, sizeof **out, e)))
+        return HOP_ENOMEM;
+    (*out)->x = *x;
+    return HOP_OK;
+}
+
+static void
+unbind(struct hop_data *x)
+{
+    free(x);
+}
+
+/* ---- 2 plan ---- */
+
+struct node { /* one layer */
+    const struct ref_op *op;
+    real *y;   /* [batch, out] */
+    real *dy;  /* the same; training only */
+    real *aux;
+    real *w[8], *dw[8]; /* its weights in p->w and p->g */
+};
+
+struct hop_plan {
+    struct hop_plan_spec spec;
+    struct node *nodes;
+    real *x;          /* [batch, in] */
+    float *weights;   /* [n_params] canonical, what the optimizer moves */
+    real *w;          /* the same as reals: weights itself when real is float */
+    real *g;          /* [n_params] gradients */
+    float *g32;       /* the same as floats: g itself when real is float */
+    float *slots[HOP_MAX_SLOTS];
+    int64_t step;
+    struct ref_tree tree;
+    real *scratch;
+    size_t bytes;
+};
+
+static real *
+alloc_reals(struct hop_plan *p, size_t n, struct hop_err *e)
+{
+    p->bytes += n * sizeof(real);
+    /* hop_alloc_floats aligns for vectors; a real may be two floats. */
+    return (real *)hop_alloc_floats(n * (sizeof(real) / sizeof(float)), e);
+}
+
+static void
+plan_free(struct hop_plan *p)
+{
+    int i;
+
+    if (!p)
+        return;
+    for (i = 0; p->nodes && i < p->spec.net->n_layers; i++) {
+        free(p->nodes[i].y);
+        free(p->nodes[i].dy);
+        free(p->nodes[i].aux);
+    }
+    for (i = 0; i < REF_TREE_HEIGHT; i++)
+        free(p->tree.level[i]);
+    free(p->tree.leaf);
+    free(p->scratch);
+    if ((void *)p->w != (void *)p->weights)
+        free(p->w);
+    if ((void *)p->g != (void *)p->g32)
+        free(p->g32);
+    free(p->g);
+    free(p->weights);
+    for (i = 0; i < HOP_MAX_SLOTS; i++)
+        free(p->slots[i]);
+    free(p->x);
+    free(p->nodes);
+    free(p);
+}
+
+/* The arenas: weights, gradients, slots; reals apart from floats only in the double build. */
+static int
+alloc_arenas(struct hop_plan *p, struct hop_err *e)
+{
+    const struct hop_net *net = p->spec.net;
+    int i, n_slots;
+
+    if (!(p->weights = hop_alloc_floats(net->n_params, e)))
+        return HOP_ENOMEM;
+    p->w = sizeof(real) == sizeof(float) ? (real *)p->weights : alloc_reals(p, net->n_params, e);
+    if (!p->w)
+        return HOP_ENOMEM;
+    p->bytes += net->n_params * sizeof(float);
+    if (!p->spec.is_training)
+        return HOP_OK;
+    if (!(p->g = alloc_reals(p, net->n_params, e)))
+        return HOP_ENOMEM;
+    p->g32 = sizeof(real) == sizeof(float) ? (float *)p->g : hop_alloc_floats(net->n_params, e);
+    if (!p->g32)
+        return HOP_ENOMEM;
+    n_slots = p->spec.optim->slots(p->spec.optim_conf, NULL);
+    for (i = 0; i < n_slots; i++)
+        if (!(p->slots[i] = hop_alloc_floats(net->n_trainable, e)))
+            return HOP_ENOMEM;
+    p->bytes += net->n_trainable * sizeof(float) * (size_t)n_slots;
+    return HOP_OK;
+}
+
+static int
+alloc_tree(struct hop_plan *p, size_t n_widest, struct hop_err *e)
+{
+    int64_t n;
+    int h;
+
+    if (!(p->tree.leaf = alloc_reals(p, n_widest, e)) ||
+        !(p->scratch = alloc_reals(p, n_widest, e)))
+        return HOP_ENOMEM;
+    for (h = 0, n = p->spec.batch_size; n > 0; h++, n /= 2)
+        if (h >= REF_TREE_HEIGHT || !(p->tree.level[h] = alloc_reals(p, n_widest, e)))
+            return hop_fail(e, HOP_EARG, NULL, "use a smaller batch", "the batch is too large");
+    return HOP_OK;
+}
+
+static int
+compile_layer(struct hop_plan *p, int i, size_t *n_widest, struct hop_err *e)
+{
+    const struct hop_layer *l = &p->spec.net->layers[i];
+    struct node *nd = &p->nodes[i];
+    size_t n = (size_t)p->spec.batch_size * (size_t)hop_shape_len(&l->out_shape), sum = 0, k;
+
+    for (k = 0; k < HOP_LEN(ops) && strcmp(ops[k]->kind, l->kind->name); k++)
+        ;
+    if (k == HOP_LEN(ops))
+        return hop_fail(e, HOP_EFORMAT, p->spec.net->name, "choose another --device",
+                        "device ref has no layer %s", l->kind->name);
+    nd->op = ops[k];
+    if (!(nd->y = alloc_reals(p, n, e)) || (p->spec.is_training && !(nd->dy = alloc_reals(p, n, e))))
+        return HOP_ENOMEM;
+    n = nd->op->aux ? nd->op->aux(l, p->spec.batch_size) : 0;
+    if (!(nd->aux = alloc_reals(p, n, e)))
+        return HOP_ENOMEM;
+    HOP_BUG_ON(l->n_weights > (int)HOP_LEN(nd->w));
+    for (k = 0; k < (size_t)l->n_weights; k++) {
+        nd->w[k] = p->w + p->spec.net->weights[l->i_weight + (int)k].offset;
+        nd->dw[k] = p->g ? p->g + p->spec.net->weights[l->i_weight + (int)k].offset : NULL;
+        sum += (size_t)p->spec.net->weights[l->i_weight + (int)k].n;
+    }
+    n = (size_t)l->out_shape.d[l->out_shape.n_dims - 1] + sum;
+    *n_widest = n > *n_widest ? n : *n_widest;
+    return HOP_OK;
+}
+
+static int
+compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan **out,
+        struct hop_err *e)
+{
+    size_t n_widest = 0;
+    struct hop_plan *p;
+    int i, rc;
+
+    (void)d;
+    *out = NULL;
+    if (spec->precision && strcmp(spec->precision, "fp32"))
+        return hop_fail(e, HOP_EARG, "--precision", "fp32", "device ref cannot do \"%.20s\"",
+                        spec->precision);
+    if (!(p = hop_alloc(1, sizeof *p, e)))
+        return HOP_ENOMEM;
+    p->spec = *spec;
+    p->nodes = hop_alloc((size_t)spec->net->n_layers, sizeof *p->nodes, e);
+    p->x = alloc_reals(p, (size_t)spec->batch_size * (size_t)hop_shape_len(&spec->net->input), e);
+    rc = p->nodes && p->x ? alloc_arenas(p, e) : HOP_ENOMEM;
+    for (i = 0; i < spec->net->n_layers && !rc; i++)
+        rc = compile_layer(p, i, &n_widest, e);
+    if (!rc && spec->is_training)
+        rc = alloc_tree(p, n_widest, e);
+    if (rc)
+        plan_free(p);
+    else
+        *out = p;
+    return rc;
+}
+
+static size_t
+plan_bytes(const struct hop_plan *p)
+{
+    return p->bytes;
+}
+
+static int
+load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e)
+{
+    const struct hop_net *net = p->spec.net;
+    size_t k;
+    int i;
+
+    (void)e;
+    memcpy(p->weights, s->weights, net->n_params * sizeof(float));
+    for (k = 0; (void *)p->w != (void *)p->weights && k < net->n_params; k++)
+        p->w[k] = p->weights[k];
+    for (i = 0; i < HOP_MAX_SLOTS && p->slots[i]; i++)
+        memcpy(p->slots[i], s->slots[i], net->n_trainable * sizeof(float));
+    p->step = s->step;
+    return HOP_OK;
+}
+
+static int
+store(struct hop_plan *p, struct hop_state *s, struct hop_err *e)
+{
+    const struct hop_net *net = p->spec.net;
+    int i;
+
+    (void)e;
+    memcpy(s->weights, p->weights, net->n_params * sizeof(float));
+    for (i = 0; i < HOP_MAX_SLOTS && p->slots[i]; i++)
+        memcpy(s->slots[i], p->slots[i], net->n_trainable * sizeof(float));
+    s->step = p->step;
+    return HOP_OK;
+}
+
+/* ---- 3 one batch ---- */
+
+/* Example `from` of d, normalised, to row `to` of p->x. */
+static void
+gather(struct hop_plan *p, const struct hop_data *d, int64_t from, int64_t to)
+{
+    int64_t n = hop_shape_len(&d->x.shape), C = d->x.shape.d[d->x.shape.n_dims - 1], i;
+    const uint8_t *u8 = (const uint8_t *)d->x.x + from * n;
+    const float *f32 = (const float *)d->x.x + from * n;
+    real *x = p->x + to * n;
+
+    for (i = 0; i < n; i++)
+        x[i] = ((d->x.is_u8 ? (real)u8[i] : (real)f32[i]) - (real)d->x.mean[i % C]) *
+               (real)d->x.inv_std[i % C];
+}
+
+static struct ref_step
+begin_step(struct hop_plan *p, int64_t n, const struct hop_pass *pass)
+{
+    return (struct ref_step){.n = n, .is_training = pass != NULL,
+                             .dropout_key = pass ? pass->dropout_key : 0, .t = p->step,
+                             .tree = &p->tree, .scratch = p->scratch};
+}
+
+static void
+forward(struct hop_plan *p, struct ref_step *s)
+{
+    const struct hop_net *net = p->spec.net;
+    const real *x = p->x;
+    int i;
+
+    for (i = 0; i < net->n_layers; i++) {
+        s->i_layer = i;
+        p->nodes[i].op->forward(s, &net->layers[i], p->nodes[i].w, x, p->nodes[i].y,
+                                p->nodes[i].aux);
+        x = p->nodes[i].y;
+    }
+}
+
+/* Loss of one example from its logits. */
+static real
+xent(const real *z, int32_t y, int64_t K)
+{
+    real max = z[0], sum = 0;
+    int64_t i;
+
+    for (i = 1; i < K; i++)
+        max = z[i] > max ? z[i] : max;
+    for (i = 0; i < K; i++)
+        sum += real_exp(z[i] - max);
+    return real_log(sum) - (z[y] - max);
+}
+
+/* l2 * sum of squares over all regularised weights, in order, in double. */
+static double
+penalty(const struct hop_plan *p)
+{
+    const struct hop_net *net = p->spec.net;
+    double total = 0, sum;
+    int64_t j;
+    int i;
+
+    for (i = 0; i < net->n_weights; i++) {
+        if (net->weights[i].l2 == 0)
+            continue;
+        for (j = 0, sum = 0; j < net->weights[i].n; j++)
+            sum += (double)p->w[net->weights[i].offset + (size_t)j] *
+                   (double)p->w[net->weights[i].offset + (size_t)j];
+        total += net->weights[i].l2 * sum;
+    }
+    return total;
+}
+
+/* Add the batch's loss (mean times n) and hits to r; labels are y. */
+static void
+score(const struct hop_plan *p, int64_t n, const int32_t *y, int64_t *confusion,
+      struct hop_result *r)
+{
+    const struct hop_net *net = p->spec.net;
+    int64_t K = net->output.d[0], i, j, best;
+    const real *z = net->n_layers > 1 ? p->nodes[net->n_layers - 2].y : p->x;
+    const real *prob = p->nodes[net->n_layers - 1].y;
+    double sum = 0;
+
+    for (i = 0; i < n; i++, z += K, prob += K) {
+        sum += (double)xent(z, y[i], K);
+        for (best = 0, j = 1; j < K; j++)
+            best = prob[j] > prob[best] ? j : best;
+        r->n_correct += best == y[i];
+        if (confusion)
+            confusion[y[i] * K + best]++;
+    }
+    r->loss += sum + penalty(p) * (double)n;
+    r->n_examples += n;
+}
+
+/* From the loss back to p->g. */
+static void
+backward(struct hop_plan *p, struct ref_step *s, const int32_t *y)
+{
+    const struct hop_net *net = p->spec.net;
+    int64_t K = net->output.d[0], i, j;
+    int l = net->n_layers - 1;
+    const real *prob = p->nodes[l].y;
+    real *dz = l > 0 ? p->nodes[l - 1].dy : NULL;
+    const struct hop_weight *w;
+
+    for (i = 0; dz && i < s->n; i++)
+        for (j = 0; j < K; j++)
+            dz[i * K + j] = (prob[i * K + j] - (j == y[i] ? 1 : 0)) / (real)s->n;
+    for (l--; l >= 0; l--) {
+        s->i_layer = l;
+        p->nodes[l].op->backward(s, &net->layers[l], p->nodes[l].w,
+                                 l ? p->nodes[l - 1].y : p->x, p->nodes[l].y, p->nodes[l].aux,
+                                 p->nodes[l].dy, l ? p->nodes[l - 1].dy : NULL, p->nodes[l].dw);
+    }
+    for (l = 0; l < net->n_weights; l++) {
+        w = &net->weights[l];
+        if (w->l2 != 0)
+            for (i = 0; i < w->n; i++)
+                p->g[w->offset + (size_t)i] +=
+                    (real)(2 * w->l2) * p->w[w->offset + (size_t)i];
+    }
+}
+
+static void
+update(struct hop_plan *p, struct hop_result *r)
+{
+    const struct hop_net *net = p->spec.net;
+    const struct hop_weight *w;
+    float *slots[HOP_MAX_SLOTS] = {NULL};
+    size_t k;
+    int i, j;
+
+    r->lr = hop_optim_lr(p->spec.optim_conf, p->step + 1);
+    for (k = 0; (void *)p->g32 != (void *)p->g && k < net->n_params; k++)
+        p->g32[k] = (float)p->g[k];
+    for (i = 0; i < net->n_weights; i++) {
+        w = &net->weights[i];
+        for (j = 0; j < HOP_MAX_SLOTS && p->slots[j]; j++)
+            slots[j] = p->slots[j] + w->slot_offset;
+        if (w->is_trainable)
+            p->spec.optim->step(p->spec.optim_conf, r->lr, p->step + 1, (size_t)w->n,
+                                p->weights + w->offset, p->g32 + w->offset, slots);
+        for (k = 0; (void *)p->w != (void *)p->weights && k < (size_t)w->n; k++) {
+            if (w->is_trainable)
+                p->w[w->offset + k] = p->weights[w->offset + k];
+            else
+                p->weights[w->offset + k] = (float)p->w[w->offset + k];
+        }
+    }
+    p->step++;
+    r->n_steps++;
+}
+
+/* ---- 4 passes ---- */
+
+static void
+finish(struct hop_result *r)
+{
+    r->loss = r->n_examples ? r->loss / (double)r->n_examples : 0;
+    r->is_diverged = !isfinite(r->loss);
+}
+
+/* Batch [at, at+n) of the pass's order into p->x and y. */
+static void
+gather_shuffled(struct hop_plan *p, const struct hop_data *d, const struct hop_perm *perm,
+                int64_t at, int64_t n, int32_t *y)
+{
+    int64_t i, from;
+
+    for (i = 0; i < n; i++) {
+        from = (int64_t)hop_perm_at(perm, (uint64_t)(at + i));
+        gather(p, d, from, i);
+        y[i] = d->x.y[from];
+    }
+}
+
+static int
+train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, struct hop_result *r,
+      struct hop_err *e)
+{
+    int64_t at, n, B = p->spec.batch_size;
+    struct hop_perm perm;
+    struct ref_step s;
+    int32_t *y = hop_alloc((size_t)B, sizeof *y, e);
+
+    *r = (struct hop_result){0};
+    if (!y)
+        return HOP_ENOMEM;
+    hop_perm_init(&perm, (uint64_t)x->x.n, pass->shuffle_key, (uint32_t)pass->visit,
+                  (uint32_t)pass->i_pass);
+    for (at = 0; at < x->x.n; at += n) {
+        n = x->x.n - at < B ? x->x.n - at : B;
+        gather_shuffled(p, x, &perm, at, n, y);
+        s = begin_step(p, n, pass);
+        forward(p, &s);
+        score(p, n, y, NULL, r);
+        backward(p, &s, y);
+        update(p, r);
+        if (pass->progress)
+            pass->progress(pass->progress_arg, at + n, x->x.n);
+    }
+    finish(r);
+    free(y);
+    return HOP_OK;
+}
+
+static int
+evaluate(struct hop_plan *p, struct hop_data *x, int64_t *confusion, struct hop_result *r,
+         struct hop_err *e)
+{
+    int64_t at, n, i, B = p->spec.batch_size;
+    struct ref_step s;
+
+    (void)e;
+    *r = (struct hop_result){0};
+    for (at = 0; at < x->x.n; at += n) {
+        n = x->x.n - at < B ? x->x.n - at : B;
+        for (i = 0; i < n; i++)
+            gather(p, x, at + i, i);
+        s = begin_step(p, n, NULL);
+        forward(p, &s);
+        score(p, n, x->x.y + at, confusion, r);
+    }
+    finish(r);
+    return HOP_OK;
+}
+
+static int
+predict(struct hop_plan *p, struct hop_data *x, float *probabilities, struct hop_err *e)
+{
+    const struct hop_net *net = p->spec.net;
+    int64_t at, n, i, B = p->spec.batch_size, K = net->output.d[0];
+    struct ref_step s;
+
+    (void)e;
+    for (at = 0; at < x->x.n; at += n) {
+        n = x->x.n - at < B ? x->x.n - at : B;
+        for (i = 0; i < n; i++)
+            gather(p, x, at + i, i);
+        s = begin_step(p, n, NULL);
+        forward(p, &s);
+        for (i = 0; i < n * K; i++)
+            probabilities[at * K + i] = (float)p->nodes[net->n_layers - 1].y[i];
+    }
+    return HOP_OK;
+}
+
+static int
+gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, float *gradient,
+         double *loss, struct hop_err *e)
+{
+    int64_t B = p->spec.batch_size, n = x->x.n < B ? x->x.n : B;
+    struct hop_result r = {0};
+    struct hop_perm perm;
+    struct ref_step s;
+    int32_t *y = hop_alloc((size_t)n, sizeof *y, e);
+    size_t k;
+
+    if (!y)
+        return HOP_ENOMEM;
+    hop_perm_init(&perm, (uint64_t)x->x.n, pass->shuffle_key, (uint32_t)pass->visit,
+                  (uint32_t)pass->i_pass);
+    gather_shuffled(p, x, &perm, 0, n, y);
+    s = begin_step(p, n, pass);
+    memset(p->g, 0, p->spec.net->n_params * sizeof(real));
+    forward(p, &s);
+    score(p, n, y, NULL, &r);
+    backward(p, &s, y);
+    finish(&r);
+    *loss = r.loss;
+    for (k = 0; k < p->spec.net->n_params; k++)
+        gradient[k] = (float)p->g[k];
+    free(y);
+    return HOP_OK;
+}
+
+extern const struct hop_device_ops REF_DEVICE;
+const struct hop_device_ops REF_DEVICE = {
+    HOP_ENGINE_ABI, sizeof(struct hop_device_ops), "ref", open_, close_, fingerprint, bind, unbind,
+    compile, plan_free, plan_bytes, load, store, train, evaluate, predict, gradient,
+};
