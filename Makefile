@@ -64,11 +64,14 @@ SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/benc
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all examples check check-slow check-unit check-bats check-includes check-bare bench install \
+.PHONY: all unit examples check check-slow check-unit check-bats check-includes check-bare bench install \
 	uninstall clean distclean lint format help demo missing FORCE
 
 ## all: build every tool into $B/bin (default)
 all: $(BINS)
+
+## unit: build the unit tests
+unit: $(UNIT)
 
 ## examples: build the programs of examples/ into $B/examples
 examples: $(EXAMPLES)
