@@ -1,7 +1,7 @@
 #include "base/num.h"
 
 double
-hop_log(double x)
+hop_log_f64(double x)
 {
     int k = 0;
     double s, z, p;
@@ -24,7 +24,7 @@ hop_log(double x)
 }
 
 double
-hop_exp(double x)
+hop_exp_f64(double x)
 {
     double n, r, p = 1.0;
     int i, k;
@@ -103,7 +103,7 @@ hop_normal_quantile(double p)
         r = 0.180625 - q * q;
         return q * poly(a, 8, r) / poly(b, 8, r);
     }
-    r = sqrt(-hop_log(q < 0.0 ? p : 1.0 - p));
+    r = sqrt(-hop_log_f64(q < 0.0 ? p : 1.0 - p));
     r = r <= 5.0 ? poly(c, 8, r - 1.6) / poly(d, 8, r - 1.6)
                  : poly(e, 8, r - 5.0) / poly(f, 8, r - 5.0);
     return q < 0.0 ? -r : r;

@@ -126,11 +126,11 @@ hop_tanhf(float x)
     return x < 0.0f ? -t : t;
 }
 
-/* hop_log - double logarithm for set-up code (initialisers); about 1e-15 relative. x > 0. */
-double hop_log(double x);
+/* hop_log_f64 - logarithm for set-up code (initialisers); about 1e-15 relative. x > 0. */
+double hop_log_f64(double x);
 
-/* hop_exp - double exponential for set-up code (spaces, schedules); about 1e-15 relative. */
-double hop_exp(double x);
+/* hop_exp_f64 - exponential for set-up code (spaces, schedules); about 1e-15 relative. */
+double hop_exp_f64(double x);
 
 /* hop_powi - b^n, n >= 0, by squaring: a fixed order of multiplications. */
 double hop_powi(double b, uint64_t n);

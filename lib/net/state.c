@@ -161,33 +161,78 @@ hop_training_load(const struct hop_model *m, const char *where, struct hop_train
     return rc;
 }
 
-int
-hop_training_write(int fd, const char *where, const struct hop_model *m,
-                   const struct hop_training *t, struct hop_err *e)
-{
-    size_t n_max = (size_t)t->net->n_weights * (size_t)(1 + t->conf.n_slots), n = 0;
-    struct hop_tensor *tensors = hop_alloc(n_max, sizeof *tensors, e), *x;
-    char(*names)[3 * HOP_NAME_LEN] = hop_alloc(n_max, sizeof *names, e);
-    const struct hop_weight *w;
-    int i, k, rc = HOP_ENOMEM;
+/* All tensors of t, in file order. */
+struct tensors {
+    struct hop_tensor *v;
+    char (*names)[3 * HOP_NAME_LEN];
+    size_t n;
+};
 
-    for (k = -1; tensors && names && k < t->conf.n_slots; k++)
+static void
+tensors_clear(struct tensors *s)
+{
+    free(s->v);
+    free(s->names);
+}
+
+static int
+tensors_list(const struct hop_training *t, struct tensors *s, struct hop_err *e)
+{
+    size_t n_max = (size_t)t->net->n_weights * (size_t)(1 + t->conf.n_slots);
+    const struct hop_weight *w;
+    struct hop_tensor *x;
+    int i, k;
+
+    *s = (struct tensors){.v = hop_alloc(n_max, sizeof *s->v, e),
+                          .names = hop_alloc(n_max, sizeof *s->names, e)};
+    if (!s->v || !s->names)
+        return HOP_ENOMEM;
+    for (k = -1; k < t->conf.n_slots; k++)
         for (i = 0; i < t->net->n_weights; i++) {
             w = &t->net->weights[i];
             if (k >= 0 && !w->is_trainable)
                 continue;
-            tensor_name(t, w, k, names[n], sizeof names[n]);
-            x = &tensors[n];
-            *x = (struct hop_tensor){.name = names[n], .dtype = HOP_F32, .dtype_name = "F32",
-                                     .n_dims = w->shape.n_dims, .data = tensor_place(t, w, k),
+            tensor_name(t, w, k, s->names[s->n], sizeof s->names[s->n]);
+            x = &s->v[s->n];
+            *x = (struct hop_tensor){.name = s->names[s->n], .dtype = HOP_F32,
+                                     .dtype_name = "F32", .n_dims = w->shape.n_dims,
+                                     .data = tensor_place(t, w, k),
                                      .n_bytes = (size_t)w->n * sizeof(float)};
             memcpy(x->dims, w->shape.d, (size_t)w->shape.n_dims * sizeof x->dims[0]);
-            n++;
+            s->n++;
         }
-    if (tensors && names)
-        rc = hop_model_write(fd, where, m, tensors, n, e);
-    free(tensors);
-    free(names);
+    return HOP_OK;
+}
+
+int
+hop_training_digest(const struct hop_training *t, char hex[HOP_DIGEST_LEN + 1], struct hop_err *e)
+{
+    struct hop_digest *d;
+    struct tensors s;
+    size_t i;
+    int rc = tensors_list(t, &s, e);
+
+    if (!rc && !(d = hop_digest_new(e)))
+        rc = HOP_ENOMEM;
+    if (!rc) {
+        for (i = 0; i < s.n; i++)
+            hop_digest_add(d, s.v[i].data, s.v[i].n_bytes);
+        hop_digest_end(d, hex);
+    }
+    tensors_clear(&s);
+    return rc;
+}
+
+int
+hop_training_write(int fd, const char *where, const struct hop_model *m,
+                   const struct hop_training *t, struct hop_err *e)
+{
+    struct tensors s;
+    int rc = tensors_list(t, &s, e);
+
+    if (!rc)
+        rc = hop_model_write(fd, where, m, s.v, s.n, e);
+    tensors_clear(&s);
     return rc;
 }
 

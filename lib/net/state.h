@@ -55,6 +55,10 @@ int hop_training_write(int fd, const char *where, const struct hop_model *m,
                        const struct hop_training *t, struct hop_err *e) HOP_MUSTUSE;
 void hop_training_clear(struct hop_training *t);
 
+/* hop_training_digest - digest of t's tensors as hop_training_write lays them out. */
+int hop_training_digest(const struct hop_training *t, char hex[HOP_DIGEST_LEN + 1],
+                        struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_training_bind_data - first visit: note the shard's dataset in m; later: refuse shards of
  * another dataset, and shapes or classes that do not fit the net. Err: HOP_EFORMAT. */
 int hop_training_bind_data(struct hop_model *m, const struct hop_training *t,

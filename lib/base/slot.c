@@ -1,0 +1,53 @@
+#include "base/slot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/str.h"
+
+/* One round over the locks; HOP_EBUSY when all are held. */
+static int
+try_all(const char *dir, const char *device, int n_slots, int *fd, struct hop_err *e)
+{
+    struct hop_str path = {0};
+    struct hop_err busy = {0};
+    int i, rc = HOP_EBUSY;
+
+    for (i = 0; i < n_slots && rc == HOP_EBUSY; i++) {
+        path.n = 0;
+        hop_str_addf(&path, "%s/%s.%d", dir, device, i);
+        if ((rc = hop_str_check(&path, e)))
+            break;
+        hop_err_clear(&busy);
+        rc = hop_lock(path.s, false, fd, &busy);
+        if (rc && rc != HOP_EBUSY)
+            hop_fail(e, rc, busy.where, NULL, "%s", busy.what);
+    }
+    hop_str_clear(&path);
+    return rc;
+}
+
+int
+hop_slot_take(const char *dir, const char *device, int n_slots, int *fd, struct hop_err *e)
+{
+    struct timespec nap = {0, 1000000};
+    struct stat st;
+    int rc;
+
+    *fd = -1;
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return hop_fail_errno(e, dir, NULL, "cannot make the folder for device locks");
+    if (stat(dir, &st) < 0 || st.st_uid != geteuid())
+        return hop_fail(e, HOP_EIO, dir, "set XDG_RUNTIME_DIR to a folder of your own",
+                        "the folder for device locks belongs to somebody else");
+    while ((rc = try_all(dir, device, n_slots, fd, e)) == HOP_EBUSY) {
+        nanosleep(&nap, NULL);
+        if (nap.tv_nsec < 50000000)
+            nap.tv_nsec *= 2;
+    }
+    return rc;
+}

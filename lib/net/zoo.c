@@ -1,0 +1,57 @@
+#include "net/zoo.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+/* "known: lenet5, mlp, ..." in the order of the folder. */
+static void
+list_nets(const char *nets_dir, struct hop_str *out)
+{
+    DIR *d = opendir(nets_dir);
+    struct dirent *f;
+    size_t n;
+
+    hop_str_addf(out, "a path has a / or ends in .json; in %.150s there are:", nets_dir);
+    while (d && (f = readdir(d))) {
+        n = strlen(f->d_name);
+        if (n > 5 && !strcmp(f->d_name + n - 5, ".json"))
+            hop_str_addf(out, " %.*s", (int)(n - 5), f->d_name);
+    }
+    if (d)
+        closedir(d);
+}
+
+int
+hop_zoo_find(const struct hop_json *config, const char *nets_dir, const char *where,
+             struct hop_json **out, struct hop_err *e)
+{
+    const struct hop_json *model = hop_json_get(config, "model");
+    const char *name = NULL;
+    struct hop_str path = {0}, hint = {0};
+    size_t n;
+    int rc;
+
+    *out = NULL;
+    if (hop_json_kind(model) == HOP_JSON_OBJECT) {
+        *out = hop_json_copy(model);
+        return *out ? HOP_OK : hop_fail(e, HOP_ENOMEM, where, NULL, "out of memory");
+    }
+    if ((rc = hop_json_get_str(config, "model", true, where, &name, e)))
+        return rc;
+    n = strlen(name);
+    if (strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json")))
+        return hop_json_read_file(name, out, e);
+    hop_str_addf(&path, "%s/%s.json", nets_dir, name);
+    if (!(rc = hop_str_check(&path, e)) && access(path.s, F_OK) < 0) {
+        list_nets(nets_dir, &hint);
+        rc = hop_fail(e, HOP_EFORMAT, where, hop_str_c(&hint), "unknown net \"%.100s\"", name);
+    }
+    if (!rc)
+        rc = hop_json_read_file(path.s, out, e);
+    hop_str_clear(&path);
+    hop_str_clear(&hint);
+    return rc;
+}
