@@ -1,0 +1,219 @@
+/* hop-eval - how good is a model: loss and accuracy over shards, or classes of pictures. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/session.h"
+#include "format/shard.h"
+#include "net/state.h"
+#include "predict.h"
+#include "tool.h"
+
+static struct {
+    struct hop_opt_list shards;
+    const char *device, *precision, *worker, *model;
+    int64_t threads, top, batch;
+    bool want_predict, want_confusion;
+} a = {.device = "auto", .precision = "fp32", .threads = 1, .top = 1, .batch = 128};
+
+static struct hop_opt options[] = {
+    {"shard", 's', HOP_OPT_LIST, &a.shards, "FILE", "a shard (operands are shards too)", 0, 0,
+     false},
+    {"predict", 'p', HOP_OPT_FLAG, &a.want_predict, NULL, "operands are pictures: print classes", 0,
+     0, false},
+    {"top", 'k', HOP_OPT_INT, &a.top, "K", "classes to print for each picture (1)", 1, 100000,
+     false},
+    {"confusion", 0, HOP_OPT_FLAG, &a.want_confusion, NULL,
+     "print a confusion/1 line too: rows are true classes", 0, 0, false},
+    {"model", 'm', HOP_OPT_STR, &a.model, "FILE", "the model (stdin)", 0, 0, false},
+    {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "auto, ref, cpu, cuda or cuda:N (auto)", 0, 0,
+     false},
+    {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "fp32 (fp32)", 0, 0, false},
+    {"threads", 't', HOP_OPT_INT, &a.threads, "N", "threads of the device cpu (1)", 1, 1024, false},
+    {"batch", 0, HOP_OPT_INT, &a.batch, "N", "examples at a time; changes memory only (128)", 1,
+     65536, false},
+    {"worker", 0, HOP_OPT_STR, &a.worker, "NAME", "name to put into the eval/1 line", 0, 0, false},
+    TOOL_COMMON_OPTIONS};
+
+static void
+check(int rc, const struct hop_err *e)
+{
+    if (rc)
+        tool_die(e);
+}
+
+static struct hop_session
+open_session(const struct hop_training *t, const struct hop_model *m)
+{
+    struct hop_plan_spec spec = {.net = t->net, .batch_size = a.batch, .precision = a.precision,
+                                 .loss = t->conf.loss};
+    struct hop_state state = {.net = t->net, .weights = t->weights, .step = m->step};
+    struct hop_session s;
+    struct hop_err e = {0};
+
+    check(hop_session_open(a.device, (int)a.threads, &spec, &state, &s, &e), &e);
+    return s;
+}
+
+static void
+predict(int n, char **files, const char *where, struct hop_model *m, struct hop_training *t)
+{
+    struct hop_dataset_info info;
+    struct hop_session s;
+    struct hop_err e = {0};
+
+    check(tool_predict_info(m, t, where, &info, &e), &e);
+    a.batch = 1;
+    s = open_session(t, m);
+    check(tool_predict(t, &info, &s, a.top, n, files, &e), &e);
+    hop_session_close(&s);
+    hop_dataset_info_clear(&info);
+}
+
+/* ---- loss and accuracy ---- */
+
+struct totals {
+    double loss;
+    int64_t n_correct, n, *confusion;
+    char split[16], name[64];
+    int64_t count;
+};
+
+static void
+evaluate_shard(const char *path, struct hop_model *m, const struct hop_training *t,
+               struct hop_session *s, struct totals *sum)
+{
+    struct hop_shard shard;
+    struct hop_result r;
+    struct hop_err e = {0};
+    float *mean, *inv_std;
+
+    check(hop_shard_open(path, &shard, &e), &e);
+    check(hop_training_bind_data(m, t, &shard.info, path, &e), &e);
+    if (sum->n && strcmp(sum->split, shard.split))
+        tool_usage(path, "is of split \"%s\", the one before of \"%s\"", shard.split, sum->split);
+    snprintf(sum->split, sizeof sum->split, "%s", shard.split);
+    snprintf(sum->name, sizeof sum->name, "%s", shard.name);
+    sum->count = shard.count;
+    check(hop_training_norm(t, &shard.info, &mean, &inv_std, &e), &e);
+    struct hop_examples x = {.x = shard.x, .is_u8 = shard.info.is_u8, .shape = t->net->input,
+                             .y = shard.y, .n = shard.n, .n_classes = shard.info.n_classes,
+                             .mean = mean, .inv_std = inv_std};
+    check(hop_session_bind(s, &x, &e), &e);
+    check(s->ops->evaluate(s->plan, s->data, sum->confusion, &r, &e), &e);
+    sum->loss += r.loss * (double)r.n_examples;
+    sum->n_correct += r.n_correct;
+    sum->n += r.n_examples;
+    s->ops->unbind(s->data); /* before the shard's memory goes */
+    s->data = NULL;
+    free(mean);
+    free(inv_std);
+    hop_shard_close(&shard);
+}
+
+static void
+print_eval(const struct hop_model *m, const struct hop_session *s, const struct totals *sum,
+           double wall_s)
+{
+    struct hop_json *o = hop_json_record("eval/1");
+    double loss = sum->n ? sum->loss / (double)sum->n : 0;
+
+    hop_json_set_str(o, "id", m->id);
+    hop_json_set_int(o, "iteration", m->iteration);
+    hop_json_set_int(o, "visit", m->visits);
+    hop_json_set_str(o, "split", sum->split);
+    if (a.shards.n == 1 && sum->count > 1) { /* a part of the split */
+        hop_json_set_str(o, "shard", sum->name);
+        hop_json_set_int(o, "shards", sum->count);
+    }
+    hop_json_set_real(o, "loss", loss);
+    hop_json_set_real(o, "accuracy", sum->n ? (double)sum->n_correct / (double)sum->n : 0);
+    hop_json_set_int(o, "examples", sum->n);
+    hop_json_set_real(o, "wall_s", wall_s);
+    if (a.worker)
+        hop_json_set_str(o, "worker", a.worker);
+    hop_json_set_str(o, "device", s->device_name);
+    hop_json_set_str(o, "status", isfinite(loss) ? "ok" : "diverged");
+    tool_record(o);
+    hop_json_free(o);
+}
+
+static void
+print_confusion(const struct hop_model *m, const struct totals *sum, int64_t K)
+{
+    struct hop_json *o = hop_json_record("confusion/1"), *rows = hop_json_array(), *row;
+    int64_t i, j;
+
+    hop_json_set_str(o, "id", m->id);
+    hop_json_set_str(o, "split", sum->split);
+    hop_json_set(o, "classes", hop_json_copy(hop_json_get(m->data, "classes")));
+    for (i = 0; i < K; i++) {
+        row = hop_json_array();
+        for (j = 0; j < K; j++)
+            hop_json_push(row, hop_json_new_int(sum->confusion[i * K + j]));
+        hop_json_push(rows, row);
+    }
+    hop_json_set(o, "matrix", rows);
+    tool_record(o);
+    hop_json_free(o);
+}
+
+static void
+evaluate(struct hop_model *m, struct hop_training *t)
+{
+    int64_t K = t->net->output.d[0];
+    struct totals sum = {0};
+    struct hop_session s = open_session(t, m);
+    struct hop_err e = {0};
+    double start_s = hop_clock_s();
+    size_t i;
+
+    if (a.want_confusion && !(sum.confusion = hop_alloc((size_t)(K * K), sizeof(int64_t), &e)))
+        tool_die(&e);
+    for (i = 0; i < a.shards.n; i++)
+        evaluate_shard(a.shards.v[i], m, t, &s, &sum);
+    print_eval(m, &s, &sum, hop_clock_s() - start_s);
+    if (a.want_confusion)
+        print_confusion(m, &sum, K);
+    free(sum.confusion);
+    hop_session_close(&s);
+}
+
+int
+main(int argc, char **argv)
+{
+    const char *where;
+    struct hop_model m;
+    struct hop_training t;
+    struct hop_err e = {0};
+    int i;
+
+    tool_init("hop-eval", "Evaluate a model on shards, or tell what is on pictures.",
+              "--shard FILE... < MODEL\n--predict [--top K] IMAGE... < MODEL", options, true,
+              &argc, argv);
+    for (i = 1; i < argc && !a.want_predict; i++) {
+        check(hop_grow(&a.shards.v, &a.shards.cap, a.shards.n + 1, sizeof *a.shards.v, &e), &e);
+        a.shards.v[a.shards.n++] = argv[i];
+    }
+    if (a.want_predict && (argc < 2 || a.shards.n))
+        tool_usage("--predict", a.shards.n ? "takes pictures, not shards" : "needs a picture");
+    if (!a.want_predict && !a.shards.n)
+        tool_usage("--shard", "is missing");
+    where = a.model && strcmp(a.model, "-") ? a.model : "stdin";
+    check(a.model && strcmp(a.model, "-") ? hop_model_open(a.model, true, &m, &e)
+                                          : hop_model_read(STDIN_FILENO, where, &m, &e),
+          &e);
+    check(hop_training_load(&m, where, &t, &e), &e);
+    if (a.want_predict)
+        predict(argc - 1, argv + 1, where, &m, &t);
+    else
+        evaluate(&m, &t);
+    hop_training_clear(&t);
+    hop_model_clear(&m);
+    free(a.shards.v);
+    return tool_finish();
+}
