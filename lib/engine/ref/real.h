@@ -29,13 +29,15 @@ typedef float real;
 #define real_tanh     hop_tanhf
 #endif
 
-/* Loops marked so are compiled a second time for CPUs with AVX2 and FMA and chosen at start. Both
+/* Loops marked so are compiled a second time for CPUs with FMA and chosen at start. Both
  * versions give the same bits: fmaf rounds once either way, and each lane keeps its own order. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) &&       \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define REF_HOT __attribute__((target_clones("arch=haswell", "default")))
+#define REF_HOT __attribute__((target_clones("fma", "default")))
 #else
 #define REF_HOT
 #endif
+/* Helpers of such loops must be inlined, or they are compiled for the plain CPU only. */
+#define REF_INLINE static inline __attribute__((always_inline))
 
 #endif

@@ -6,7 +6,7 @@
 enum { BLOCK = 32 }; /* accumulators kept at once; no effect on any order */
 
 /* acc[j] = fma(x, w[j], acc[j]) for j < n. */
-static inline void
+REF_INLINE void
 axpy(real x, const real *w, real *acc, int64_t n)
 {
     int64_t j;
