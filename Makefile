@@ -81,10 +81,11 @@ missing:
 
 # Files that change only when their text does: everything is rebuilt when compiler or flags change,
 # an archive when a source file comes or goes.
-$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(DATADIR) $(VERSION)
+$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL)
+$B/version.list: TEXT = $(VERSION) $(DATADIR)
 $B/libhop.list: TEXT = $(LIB_OBJ)
 $B/libhop-engine.list: TEXT = $(ENGINE_OBJ)
-$B/flags $B/libhop.list $B/libhop-engine.list: FORCE | missing
+$B/flags $B/version.list $B/libhop.list $B/libhop-engine.list: FORCE | missing
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(TEXT)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
@@ -97,6 +98,7 @@ $B/%.a: $B/%.list
 
 $B/lib/engine/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/lib/net/%.o: FLAGS_HERE = $(FAST_CFLAGS)
+$B/tools/version.o: $B/version.list
 $B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' \
 	-DHOP_COMPILER='"$(shell $(CC) --version | head -n 1)"' -DHOP_FLAGS='"$(CFLAGS) $(SAN)"' \
 	-DHOP_LIBRARIES='"$(foreach p,$(PKGS),$p $(shell $(PKG_CONFIG) --modversion $p)$(comma)) $(if $(DNNL),oneDNN (device cpu),no oneDNN: no device cpu)"'
@@ -117,7 +119,7 @@ $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	$(call say,LINK,$@)
 	$Q$(LINK)
 
-$(SCRIPTS:%=$B/bin/%): $B/bin/%: tools/%.sh $B/flags
+$(SCRIPTS:%=$B/bin/%): $B/bin/%: tools/%.sh $B/version.list
 	@mkdir -p $(@D)
 	$(call say,SH,$@)
 	$Qsed 's|@VERSION@|$(VERSION)|' $< > $@

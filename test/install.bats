@@ -1,0 +1,56 @@
+# make install, uninstall, builds without optional parts.
+load lib
+
+make_here() { make -s -C "$ROOT" B="$HOP_BUILD" "$@"; }
+
+@test "make install puts everything under DESTDIR and PREFIX, and uninstall removes it" {
+    make_here install DESTDIR="$PWD/root" PREFIX=/opt/hop >/dev/null
+    for tool in hop-shard hop-search hop-schedule hop-visit hop-train hop-eval hop-run; do
+        [ -x "root/opt/hop/bin/$tool" ]
+        [ -s "root/opt/hop/share/man/man1/$tool.1" ]
+    done
+    [ -s root/opt/hop/share/hop/nets/cifar10-cnn2.json ]
+    [ -s root/opt/hop/share/hop/spaces/cifar10-grid4.json ]
+    [ -z "$(find root -type f ! -path 'root/opt/hop/*')" ]
+    make_here uninstall DESTDIR="$PWD/root" PREFIX=/opt/hop >/dev/null
+    [ -z "$(find root -type f)" ] || { find root -type f; false; }
+}
+
+@test "an installed hop finds its nets without the environment" {
+    cp -R "$HOP_BUILD" build
+    make -s -C "$ROOT" B="$PWD/build" PREFIX="$PWD/opt" install >/dev/null
+    unset HOP_SHARE
+    echo '{"hop":"config/1","id":"a","model":"shapes-mlp","optimizer":"sgd"}' >config
+    "$PWD/opt/bin/hop-train" --init <config >a.safetensors
+    [ -s a.safetensors ]
+}
+
+@test "make rebuilds what depends on flags when they change, and not otherwise" {
+    one="make -C $ROOT B=$PWD/b $PWD/b/lib/base/str.o"
+    [[ $($one) == *"CC "* ]]
+    [[ $($one) != *"CC "* ]]
+    [[ $($one CFLAGS=-O1) == *"CC "* ]]
+}
+
+@test "a missing library is named" {
+    run make -s -C "$ROOT" B="$PWD/build" PKG_CONFIG=false all
+    [ "$status" -eq 2 ]
+    [[ $output == *"libraries missing or too old: jansson >= 2.7 libpng"*"bootstrap.sh deps"* ]]
+}
+
+@test "without oneDNN: builds, and the device cpu is exit 75" {
+    [ -n "${HOP_SLOW-}" ] || skip "slow: builds everything again (HOP_SLOW=1)"
+    make -s -j2 -C "$ROOT" B="$PWD/build" DNNL= all
+    build/bin/hop-train --version | grep 'no oneDNN'
+    echo '{"hop":"config/1","id":"a","model":"shapes-mlp","optimizer":"sgd"}' >config
+    build/bin/hop-train --init --device ref --dry-run <config
+    run_err 75 'device cpu' build/bin/hop-train --init --device cpu --dry-run <config
+    run -1 bash -c 'ldd build/bin/hop-train | grep dnnl'
+}
+
+@test "no tool is linked with CUDA" {
+    for f in "$HOP_BUILD"/bin/hop-*; do
+        run ldd "$f"
+        [[ $output != *cuda* && $output != *cudnn* ]]
+    done
+}
