@@ -102,5 +102,5 @@ unit_program() # NAME TAP_LINE STATUS
     run -0 sh "$ROOT/test/check-tables.sh" r
     touch r/lib/net/layer_bogus.c
     run -1 sh "$ROOT/test/check-tables.sh" r
-    [[ $output == *"layer_bogus.c: no row X(bogus)"* ]]
+    [[ $output == *"layer_bogus.c: no row for bogus"* ]]
 }
