@@ -1,0 +1,198 @@
+/* sh - a POSIX script: models are made, then one sub-epoch after another runs through GNU parallel.
+ *
+ * The script may be ended and started again at any time, since every command in it is skipped when
+ * it is done. Commands are whole lines, so that nothing of them passes through parallel's own
+ * quoting; parallel gets /bin/sh to run them, whatever the user's shell is.
+ */
+#include "schedule/emitters.h"
+
+static const char head[] =
+    "HOP_NL='\n'\n"
+    "PARALLEL_SHELL=/bin/sh\n"
+    "export HOP_NL PARALLEL_SHELL\n";
+
+static const char body[] =
+    "\n"
+    "me=${HOP_NAME:-hop-schedule}\n"
+    "again=${HOP_AGAIN:-run hop-schedule once more, and the script that it prints}\n"
+    "joblog=$run/jobs/$(date -u +%Y%m%dT%H%M%SZ).$$.tsv\n"
+    "show=\n"
+    "if [ -t 2 ] || [ \"${HOP_PROGRESS:-0}\" = 1 ]; then show=1; fi\n"
+    "began=$(date +%s)\n"
+    "pid=\n"
+    "caught=\n"
+    "\n"
+    "say() { printf '%s: %s\\n' \"$me\" \"$*\" >&2; }\n"
+    "need() {\n"
+    "    command -v \"$1\" >/dev/null || { say \"$1 is not installed\"; exit 1; }\n"
+    "}\n"
+    "clock() { printf '%d:%02d:%02d' $(($1 / 3600)) $(($1 / 60 % 60)) $(($1 % 60)); }\n"
+    "\n"
+    "# A signal ends the visits that run (parallel passes it on), then the script.\n"
+    "catch() {\n"
+    "    caught=$1\n"
+    "    [ -z \"$pid\" ] || kill -TERM \"$pid\" 2>/dev/null\n"
+    "}\n"
+    "trap 'catch 1' HUP\n"
+    "trap 'catch 2' INT\n"
+    "trap 'catch 15' TERM\n"
+    "leave_if_caught() {\n"
+    "    [ -z \"$caught\" ] && return\n"
+    "    say \"ended by signal $caught; to go on: $again\"\n"
+    "    exit $((128 + caught))\n"
+    "}\n"
+    "\n"
+    "# run_lines N: the command lines in $lines side by side, N at a time, all of them to their end\n"
+    "# even if some fail. TERM, then ten seconds, then KILL for those that are to be ended.\n"
+    "run_lines() {\n"
+    "    n_rows=0\n"
+    "    [ ! -e \"$joblog\" ] || n_rows=$(wc -l <\"$joblog\")\n"
+    "    printf '%s\\n' \"$lines\" |\n"
+    "        parallel --will-cite --plain -j \"$1\" --termseq TERM,10000,KILL,25 \\\n"
+    "            --joblog \"+$joblog\" >&2 &\n"
+    "    pid=$!\n"
+    "    wait \"$pid\"\n"
+    "    while kill -0 \"$pid\" 2>/dev/null; do wait \"$pid\"; done\n"
+    "    pid=\n"
+    "    leave_if_caught\n"
+    "    sed \"1,${n_rows}d\" \"$joblog\" 2>/dev/null | awk -F '\\t' '\n"
+    "        $1 == \"Seq\" { next }\n"
+    "        { n_rows++ }\n"
+    "        $7 == 0 && $8 == 0 { n_done++; next }\n"
+    "        { sub(/ -- .*/, \"\", $9); status = $8 != 0 ? \"signal \" $8 : \"exit \" $7 }\n"
+    "        $8 != 0 || $7 == 75 || $7 > 128 { again[++n_again] = $9 \" (\" status \")\"; next }\n"
+    "        { failed[++n_failed] = $9 \" (\" status \")\" }\n"
+    "        END {\n"
+    "            print n_failed + 0, n_done + 0\n"
+    "            for (i = 1; i <= n_failed; i++) print \"failed: \" failed[i]\n"
+    "            for (i = 1; i <= n_again; i++) print \"try again: \" again[i]\n"
+    "        }'\n"
+    "}\n"
+    "\n"
+    "# batch N JOBS: the N command lines on stdin, JOBS at a time. Those that ask for it (exit 75,\n"
+    "# killed) are tried again a few times; what was done is skipped then.\n"
+    "batch() {\n"
+    "    lines=$(cat)\n"
+    "    try=0\n"
+    "    while :; do\n"
+    "        run_lines \"$2\" >\"$joblog.last\"\n"
+    "        leave_if_caught\n"
+    "        read -r n_failed n_done <\"$joblog.last\" || n_failed=0 n_done=0\n"
+    "        outcome=$(sed 1d \"$joblog.last\")\n"
+    "        rm -f \"$joblog.last\"\n"
+    "        [ \"$n_done\" -lt \"$1\" ] || return 0\n"
+    "        if [ \"$n_failed\" -gt 0 ] || [ $try -ge $retries ]; then break; fi\n"
+    "        sleep $((1 << try))\n"
+    "        try=$((try + 1))\n"
+    "        leave_if_caught\n"
+    "    done\n"
+    "    [ -z \"$outcome\" ] || printf '%s\\n' \"$outcome\" | while IFS= read -r line; do say \"$line\"; "
+    "done\n"
+    "    [ -n \"$outcome\" ] || say \"GNU parallel did not end well\"\n"
+    "    say \"the rest of this sub-epoch is done; to go on: $again\"\n"
+    "    [ \"$n_failed\" -eq 0 ] || exit 1\n"
+    "    exit 75\n"
+    "}\n"
+    "\n"
+    "# subepoch NUMBER N PERMILLE: N visits; after them PERMILLE of the expected time is over.\n"
+    "n_visited=0\n"
+    "subepoch() {\n"
+    "    batch \"$2\" \"$2\"\n"
+    "    n_visited=$((n_visited + $2))\n"
+    "    [ -n \"$show\" ] || return 0\n"
+    "    spent=$(($(date +%s) - began))\n"
+    "    printf '%s: sub-epoch %d/%d, visits %d/%d, %s elapsed, %s to go\\n' \"$me\" \"$1\" \\\n"
+    "        \"$n_subepochs\" $n_visited \"$n_visits\" \"$(clock $spent)\" \\\n"
+    "        \"$(clock $((spent * (1000 - $3) / ($3 > 0 ? $3 : 1))))\" >&2\n"
+    "}\n"
+    "\n"
+    "need hop-visit\n"
+    "need parallel\n"
+    "case $(parallel --will-cite --version 2>/dev/null) in\n"
+    "\"GNU parallel\"*) ;;\n"
+    "*) say \"the parallel found by PATH is not GNU parallel\"; exit 1 ;;\n"
+    "esac\n";
+
+static void
+add_top(const struct hop_emit_in *in, struct hop_str *out)
+{
+    hop_str_addf(out,
+                 "#!/bin/sh\n"
+                 "# Made by hop-schedule: %zu configs, %zu visits and %zu evaluations in %lld "
+                 "sub-epochs on %zu workers.\n"
+                 "# End it and start it again as you like: what is done is skipped.\n",
+                 in->tasks->n, in->plan->n_train_visits, in->plan->n - in->plan->n_train_visits,
+                 (long long)in->plan->n_subepochs, in->workers->n);
+    hop_str_add(out, head);
+    hop_str_add(out, "run=");
+    hop_str_quote(out, in->run);
+    hop_str_addf(out, "\nretries=%lld\nn_subepochs=%lld\nn_visits=%zu\n", (long long)in->retries,
+                 (long long)in->plan->n_subepochs, in->plan->n);
+    hop_str_add(out, body);
+}
+
+/* The configs, so that the script needs nothing but itself, and their model files. */
+static int
+add_births(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
+{
+    size_t i, n = 0;
+    int rc = HOP_OK;
+
+    hop_str_add(out, "\nhop-visit --run \"$run\" --add-configs <<'HOP_CONFIGS' || exit\n");
+    for (i = 0; i < in->tasks->n && !rc; i++) {
+        rc = hop_json_dump(in->tasks->configs[i], out, e);
+        hop_str_add(out, "\n");
+        n += !in->tasks->v[i].is_born;
+    }
+    hop_str_add(out, "HOP_CONFIGS\nhop-visit --run \"$run\" --restore || exit\n");
+    if (!n)
+        return rc;
+    hop_str_addf(out, "batch %zu 100%% <<'HOP_LINES'\n", n);
+    for (i = 0; i < in->tasks->n; i++)
+        if (!in->tasks->v[i].is_born) {
+            hop_emit_birth(in, in->tasks->v[i].id, out);
+            hop_str_add(out, "\n");
+        }
+    hop_str_add(out, "HOP_LINES\n");
+    return rc;
+}
+
+/* The sub-epoch that begins with visit i; returns the first visit after it. */
+static size_t
+add_subepoch(const struct hop_emit_in *in, size_t i, struct hop_str *out)
+{
+    const struct hop_sched_visit *v = in->plan->v;
+    double end_s;
+    size_t end = i;
+
+    while (end < in->plan->n && v[end].subepoch == v[i].subepoch)
+        end++;
+    end_s = end < in->plan->n ? v[end].start_s : in->plan->makespan_s;
+    hop_str_addf(out, "subepoch %lld %zu %d <<'HOP_LINES'\n", (long long)v[i].subepoch, end - i,
+                 in->plan->makespan_s > 0 ? (int)(1000 * end_s / in->plan->makespan_s) : 1000);
+    for (; i < end; i++) {
+        hop_emit_visit(in, &v[i], out);
+        hop_str_add(out, "\n");
+    }
+    hop_str_add(out, "HOP_LINES\n");
+    return end;
+}
+
+static int
+emit(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
+{
+    size_t i = 0;
+    int rc;
+
+    if (!in->run)
+        return hop_fail(e, HOP_EARG, "--run", "--as sh", "is missing");
+    add_top(in, out);
+    if ((rc = add_births(in, out, e)))
+        return rc;
+    while (i < in->plan->n)
+        i = add_subepoch(in, i, out);
+    return hop_str_check(out, e);
+}
+
+const struct hop_emitter hop_emitter_sh = {
+    "sh", "a script: one sub-epoch after another with GNU parallel", emit};

@@ -1,0 +1,44 @@
+/* emitters - a plan as text for whatever carries it out. One emitter = one file emit_NAME.c and
+ * one row in emitters.c. */
+#ifndef HOP_SCHEDULE_EMITTERS_H
+#define HOP_SCHEDULE_EMITTERS_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "schedule/plan.h"
+#include "schedule/tasks.h"
+#include "schedule/workers.h"
+
+struct hop_emit_in {
+    const struct hop_sched_in *in;
+    const struct hop_sched *plan;
+    const struct hop_tasks *tasks; /* those of in */
+    const struct hop_workers *workers;
+    const char *policy;
+    const char *run;    /* NULL: no script can be made */
+    const char *data_dir;
+    const char *device; /* for workers that name none; or NULL */
+    const char *nets_dir; /* as given by the user, else NULL */
+    int64_t retries;    /* of visits that ask for it (exit 75) */
+};
+
+struct hop_emitter {
+    const char *name, *summary;
+    int (*emit)(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e);
+};
+extern const struct hop_emitter *const hop_emitters[]; /* NULL-ended; the first is the default */
+extern const struct hop_emitter hop_emitter_json, hop_emitter_sh;
+
+/* hop_emitter_find - by name. Err: HOP_EARG listing the known ones. */
+int hop_emitter_find(const char *name, const struct hop_emitter **out, struct hop_err *e)
+    HOP_MUSTUSE;
+
+/* hop_emit_visit - the whole command of one visit, on one line, every word quoted: hop-visit here,
+ * with hop-train or hop-eval here or behind ssh as its filter. $HOP_NL must hold a newline. */
+void hop_emit_visit(const struct hop_emit_in *in, const struct hop_sched_visit *v,
+                    struct hop_str *out);
+
+/* hop_emit_birth - the same for the making of a config's model file. */
+void hop_emit_birth(const struct hop_emit_in *in, const char *id, struct hop_str *out);
+
+#endif

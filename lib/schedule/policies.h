@@ -1,0 +1,9 @@
+/* policies - what the table of policies lists. */
+#ifndef HOP_SCHEDULE_POLICIES_H
+#define HOP_SCHEDULE_POLICIES_H
+
+#include "schedule/plan.h"
+
+extern const struct hop_policy hop_policy_round_robin;
+
+#endif

@@ -1,0 +1,288 @@
+#include "schedule/tasks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "format/model.h"
+#include "net/net.h"
+#include "net/zoo.h"
+#include "run/runlog.h"
+
+/* Without any visit to go by: what one core of a small machine gives. */
+static const double nominal_flops_per_s = 2e10;
+/* Training is forward, and twice that back. */
+static const double train_per_forward = 3;
+
+/* What is reckoned per config beside its task. */
+struct cost {
+    double flops;             /* of training, per example of a shard */
+    double train_s, examples; /* sums over the visits it had */
+    double eval_s, eval_examples;
+};
+
+struct reading {
+    const struct hop_tasks_in *in;
+    struct hop_configs listed; /* RUN/configs.jsonl */
+    size_t n_unlisted;
+    struct hop_tasks *out;
+    struct cost *costs; /* [n] */
+};
+
+/* ---- 1 costs ---- */
+
+static void
+add_costs(const struct hop_shard_list *data, const struct hop_json *history, struct cost *c)
+{
+    const struct hop_json *line;
+    double wall_s;
+    const char *shard;
+    long at;
+    size_t i;
+
+    for (i = 0; i < hop_json_len(history); i++) {
+        line = hop_json_at(history, i);
+        wall_s = hop_json_real(hop_json_get(line, "wall_s"));
+        shard = hop_json_str(hop_json_get(line, "shard"));
+        at = shard ? hop_shard_list_find(data, shard) : -1;
+        if (hop_record_is(line, "train/1") && at >= 0) {
+            c->train_s += wall_s;
+            c->examples += (double)data->v[at].examples;
+        } else if (hop_record_is(line, "eval/1")) {
+            c->eval_s += wall_s;
+            c->eval_examples += hop_json_real(hop_json_get(line, "examples"));
+        }
+    }
+}
+
+static int
+count_flops(const struct hop_json *architecture, const struct hop_json *config, const char *where,
+            struct cost *c, struct hop_err *e)
+{
+    struct hop_net *net;
+    int64_t passes = 1;
+    int rc;
+
+    if ((rc = hop_json_get_int(config, "passes", false, 1, 1e6, where, &passes, e)) ||
+        (rc = hop_net_parse(architecture, where, &net, e)))
+        return rc;
+    c->flops = net->flops * train_per_forward * (double)passes;
+    hop_net_free(net);
+    return HOP_OK;
+}
+
+/* Seconds per example: from a config's own visits; else from its FLOPs at the speed of the others'
+ * visits; else at the nominal speed. */
+static void
+set_costs(struct reading *r)
+{
+    double flops = 0, seconds = 0;
+    struct hop_sched_task *t;
+    struct cost *c;
+    size_t i;
+
+    for (i = 0; i < r->out->n; i++) {
+        flops += r->costs[i].examples * r->costs[i].flops;
+        seconds += r->costs[i].train_s;
+    }
+    r->out->is_measured = seconds > 0 && flops > 0;
+    r->out->flops_per_s = r->out->is_measured ? flops / seconds : nominal_flops_per_s;
+    for (i = 0; i < r->out->n; i++) {
+        t = &r->out->v[i];
+        c = &r->costs[i];
+        t->train_s = c->examples > 0 && c->train_s > 0 ? c->train_s / c->examples
+                                                       : c->flops / r->out->flops_per_s;
+        t->eval_s = c->eval_examples > 0 && c->eval_s > 0 ? c->eval_s / c->eval_examples
+                                                          : t->train_s / train_per_forward;
+    }
+}
+
+/* ---- 2 what is left ---- */
+
+/* The shard after the last one; the first one is given by the place. */
+static int
+set_next_shard(const struct hop_tasks_in *in, const struct hop_model *m, const char *path,
+               struct hop_sched_task *t, struct hop_err *e)
+{
+    const struct hop_json *last = m ? hop_model_last_train(m) : NULL;
+    const char *shard = hop_json_str(hop_json_get(last, "shard"));
+    long at;
+
+    if (!shard) {
+        t->next_shard = hop_cyclic_shard(t->place, t->visits + 1, in->data->n_train);
+        return HOP_OK;
+    }
+    at = hop_shard_list_find(in->data, shard);
+    if (at < 0 || (size_t)at >= in->data->n_train)
+        return hop_fail(e, HOP_EFORMAT, path, "is this the --data it was trained on?",
+                        "was last trained on \"%s\", which the data have not", shard);
+    t->next_shard = (size_t)(at + 1) % in->data->n_train;
+    return HOP_OK;
+}
+
+/* Mark what is to be evaluated of the present state; *n = how many shards. When all parts are in
+ * the log but were not merged, one is asked for again: its visit merges them. */
+static int
+set_eval_todo(const struct hop_tasks_in *in, const struct hop_model *m, struct hop_sched_task *t,
+              char *todo, size_t *n, struct hop_err *e)
+{
+    struct hop_json *lines;
+    char *path;
+    size_t i, last = 0;
+    bool is_open = false;
+    int rc;
+
+    *n = 0;
+    if (!t->visits || t->visits % (int64_t)in->data->n_train ||
+        !hop_eval_is_due(m->iteration, t->until, in->eval_every))
+        return HOP_OK;
+    if (!(path = hop_run_path(in->run, "log.jsonl", e)))
+        return HOP_ENOMEM;
+    rc = hop_runlog_of(path, t->id, &lines, e);
+    free(path);
+    for (i = 0; i < in->data->n && !rc; i++) {
+        if (!in->is_eval[i] || hop_eval_find(m->history, m->iteration, in->data->v[i].split, NULL))
+            continue;
+        is_open = true;
+        last = i;
+        todo[i] = !hop_eval_find(lines, m->iteration, in->data->v[i].split, in->data->v[i].name);
+        *n += (size_t)todo[i];
+    }
+    if (is_open && !*n)
+        *n = (size_t)(todo[last] = 1);
+    hop_json_free(lines);
+    return rc;
+}
+
+/* Look at the model file; *is_left = is there anything to do? */
+static int
+read_model(struct reading *r, const struct hop_json *config, struct hop_sched_task *t,
+           struct cost *c, char *todo, bool *is_left, struct hop_err *e)
+{
+    const struct hop_tasks_in *in = r->in;
+    struct hop_model m;
+    const char *key;
+    char *path = hop_run_model(in->run, t->id, e);
+    size_t n_todo;
+    int rc;
+
+    if (!path)
+        return HOP_ENOMEM;
+    if ((rc = hop_model_open(path, false, &m, e))) {
+        free(path);
+        return rc;
+    }
+    t->is_born = true;
+    t->visits = m.visits;
+    if ((key = hop_config_differs(m.config, config)))
+        rc = hop_fail(e, HOP_EFORMAT, path, "take a new id or another run folder",
+                      "the config of \"%s\" was changed: \"%s\" differs", t->id, key);
+    else if (!(rc = set_next_shard(in, &m, path, t, e)) &&
+             !(rc = set_eval_todo(in, &m, t, todo, &n_todo, e)) &&
+             !(rc = count_flops(m.architecture, m.config, path, c, e))) {
+        add_costs(in->data, m.history, c);
+        *is_left = !m.is_diverged &&
+                   (n_todo || t->visits < t->until * (int64_t)in->data->n_train);
+        r->out->n_diverged += m.is_diverged;
+        r->out->n_done += !*is_left && !m.is_diverged;
+    }
+    hop_model_clear(&m);
+    free(path);
+    return rc;
+}
+
+static bool
+has_model(const struct hop_tasks_in *in, const char *id)
+{
+    struct hop_err e = {0};
+    char *path = in->run ? hop_run_model(in->run, id, &e) : NULL;
+    bool is_there = path && access(path, F_OK) == 0;
+
+    free(path);
+    return is_there;
+}
+
+/* Config number i of the batch. */
+static int
+read_one(struct reading *r, size_t i, struct hop_err *e)
+{
+    const struct hop_tasks_in *in = r->in;
+    const struct hop_json *config = in->configs->v[i], *listed;
+    struct hop_sched_task t = {.id = hop_json_str(hop_json_get(config, "id")), .until = 1};
+    struct cost c = {0};
+    struct hop_json *architecture;
+    char *todo = r->out->eval_todo + r->out->n * in->data->n;
+    const char *key;
+    bool is_left = true;
+    int rc;
+
+    if ((rc = hop_json_get_int(config, "until", false, 0, 1e9, in->where, &t.until, e)))
+        return rc;
+    if (in->iterations)
+        t.until = in->iterations;
+    listed = hop_configs_find(&r->listed, t.id, &t.place);
+    if (!listed)
+        t.place = r->listed.n + r->n_unlisted++;
+    else if ((key = hop_config_differs(listed, config)))
+        return hop_fail(e, HOP_EFORMAT, in->where, "take a new id or another run folder",
+                        "id \"%s\" is in %s/configs.jsonl with another \"%s\"", t.id, in->run, key);
+    if (has_model(in, t.id)) {
+        if ((rc = read_model(r, config, &t, &c, todo, &is_left, e)))
+            return rc;
+    } else {
+        t.next_shard = hop_cyclic_shard(t.place, 1, in->data->n_train);
+        if ((rc = hop_zoo_find(config, in->nets_dir, t.id, &architecture, e)))
+            return rc;
+        rc = count_flops(architecture, config, t.id, &c, e);
+        hop_json_free(architecture);
+        if (rc)
+            return rc;
+    }
+    if (!is_left) {
+        memset(todo, 0, in->data->n);
+        return HOP_OK;
+    }
+    t.eval_todo = todo;
+    r->costs[r->out->n] = c;
+    r->out->configs[r->out->n] = config;
+    r->out->v[r->out->n++] = t;
+    return HOP_OK;
+}
+
+int
+hop_tasks_read(const struct hop_tasks_in *in, struct hop_tasks *t, struct hop_err *e)
+{
+    struct reading r = {.in = in, .out = t};
+    size_t i, n = in->configs->n;
+    int rc = HOP_OK;
+
+    *t = (struct hop_tasks){0};
+    t->v = hop_alloc(n, sizeof *t->v, e);
+    t->configs = hop_alloc(n, sizeof *t->configs, e);
+    t->eval_todo = hop_alloc(n + 1, in->data->n, e);
+    r.costs = hop_alloc(n, sizeof *r.costs, e);
+    if (!t->v || !t->configs || !t->eval_todo || !r.costs)
+        rc = HOP_ENOMEM;
+    if (!rc && in->run)
+        rc = hop_configs_load(in->run, &r.listed, e);
+    for (i = 0; i < n && !rc; i++)
+        rc = read_one(&r, i, e);
+    if (!rc)
+        set_costs(&r);
+    else
+        hop_tasks_clear(t);
+    free(r.costs);
+    hop_configs_clear(&r.listed);
+    return rc;
+}
+
+void
+hop_tasks_clear(struct hop_tasks *t)
+{
+    free(t->v);
+    free(t->configs);
+    free(t->eval_todo);
+    *t = (struct hop_tasks){0};
+}

@@ -1,0 +1,247 @@
+#include "schedule/workers.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/opt.h"
+#include "base/str.h"
+
+static const char known_keys[] = "name, ssh, device, folder, path, shards";
+
+/* Every element a string? */
+static bool
+are_texts(const struct hop_json *array)
+{
+    size_t i;
+
+    for (i = 0; i < hop_json_len(array); i++)
+        if (!hop_json_str(hop_json_at(array, i)))
+            return false;
+    return hop_json_kind(array) == HOP_JSON_ARRAY;
+}
+
+static int
+check_keys(const struct hop_json *j, const char *where, struct hop_err *e)
+{
+    static const char *const known[] = {"name", "ssh", "device", "folder", "path", "shards", "hop"};
+    void *it;
+    size_t i;
+
+    for (it = hop_json_first(j); it; it = hop_json_next(j, it)) {
+        for (i = 0; i < HOP_LEN(known) && strcmp(known[i], hop_json_it_key(it)); i++)
+            ;
+        if (i == HOP_LEN(known))
+            return hop_fail(e, HOP_EFORMAT, where, NULL, "unknown key \"%s\" (known: %s)",
+                            hop_json_it_key(it), known_keys);
+    }
+    return HOP_OK;
+}
+
+static int
+check_ssh(const struct hop_json *ssh, const char *where, struct hop_err *e)
+{
+    const char *host = hop_json_str(ssh);
+
+    if (!ssh || (host && *host && *host != '-'))
+        return HOP_OK;
+    if (host)
+        return hop_fail(e, HOP_EFORMAT, where, "options need the form [\"-p\",\"2222\",\"HOST\"]",
+                        "\"ssh\" \"%s\" is no host", host);
+    if (are_texts(ssh) && hop_json_len(ssh))
+        return HOP_OK;
+    return hop_fail(e, HOP_EFORMAT, where, NULL,
+                    "\"ssh\" is %s, should be a string or an array of strings",
+                    hop_json_kind_name(ssh));
+}
+
+long
+hop_workers_find(const struct hop_workers *w, const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < w->n; i++)
+        if (!strcmp(w->v[i].name, name))
+            return (long)i;
+    return -1;
+}
+
+/* One worker from its line, which becomes w's. */
+static int
+add_worker(struct hop_workers *w, size_t *cap, struct hop_json *take, const char *where,
+           struct hop_err *e)
+{
+    struct hop_worker one = {0};
+    int rc;
+
+    hop_json_push(w->lines, take);
+    if ((rc = check_keys(take, where, e)) ||
+        (rc = hop_json_get_str(take, "name", true, where, &one.name, e)) ||
+        (rc = hop_json_get_str(take, "device", false, where, &one.device, e)) ||
+        (rc = hop_json_get_str(take, "folder", false, where, &one.folder, e)) ||
+        (rc = hop_json_get_str(take, "path", false, where, &one.path, e)))
+        return rc;
+    one.ssh = hop_json_get(take, "ssh");
+    one.shards = hop_json_get(take, "shards");
+    if ((rc = check_ssh(one.ssh, where, e)))
+        return rc;
+    if (one.shards && !are_texts(one.shards))
+        return hop_fail(e, HOP_EFORMAT, where, NULL,
+                        "\"shards\" is %s, should be an array of strings",
+                        hop_json_kind_name(one.shards));
+    if (!*one.name)
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "\"name\" is empty");
+    if (hop_workers_find(w, one.name) >= 0)
+        return hop_fail(e, HOP_EFORMAT, where, "names are unique", "two workers are called \"%s\"",
+                        one.name);
+    if (hop_grow(&w->v, cap, w->n + 1, sizeof *w->v, e))
+        return HOP_ENOMEM;
+    w->v[w->n++] = one;
+    return HOP_OK;
+}
+
+static int
+read_file(const char *path, struct hop_workers *w, size_t *cap, struct hop_err *e)
+{
+    struct hop_jsonl *r;
+    struct hop_json *line;
+    int rc, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return hop_fail_errno(e, path, "--workers takes a number or a file", "cannot open");
+    if (!(r = hop_jsonl_open(fd, path, e))) {
+        close(fd);
+        return HOP_EIO;
+    }
+    while (!(rc = hop_jsonl_next(r, &line, e)))
+        if ((rc = add_worker(w, cap, line, hop_jsonl_place(r), e)))
+            break;
+    hop_jsonl_close(r);
+    close(fd);
+    if (rc == HOP_EOF)
+        rc = w->n ? HOP_OK : hop_fail(e, HOP_EFORMAT, path, NULL, "no workers in it");
+    return rc;
+}
+
+int
+hop_workers_read(const char *text, struct hop_workers *w, struct hop_err *e)
+{
+    struct hop_json *line;
+    size_t cap = 0;
+    int64_t i, n;
+    char name[32];
+    int rc = HOP_OK;
+
+    *w = (struct hop_workers){.lines = hop_json_array()};
+    if (*text && text[strspn(text, "-0123456789")]) {
+        rc = read_file(text, w, &cap, e);
+    } else if (!(rc = hop_parse_int(text, 1, 100000, "--workers", &n, e))) {
+        for (i = 0; i < n && !rc; i++) {
+            snprintf(name, sizeof name, "w%lld", (long long)i);
+            line = hop_json_object();
+            hop_json_set_str(line, "name", name);
+            rc = add_worker(w, &cap, line, "--workers", e);
+        }
+    }
+    if (rc)
+        hop_workers_clear(w);
+    return rc;
+}
+
+void
+hop_workers_clear(struct hop_workers *w)
+{
+    free(w->v);
+    hop_json_free(w->lines);
+    *w = (struct hop_workers){0};
+}
+
+/* Do the listed names exist? */
+static int
+check_lists(const struct hop_workers *w, const struct hop_shard_list *m, struct hop_err *e)
+{
+    const char *name;
+    size_t i, k;
+
+    for (i = 0; i < w->n; i++)
+        for (k = 0; k < hop_json_len(w->v[i].shards); k++) {
+            name = hop_json_str(hop_json_at(w->v[i].shards, k));
+            if (hop_shard_list_find(m, name) < 0)
+                return hop_fail(e, HOP_EFORMAT, w->v[i].name, NULL,
+                                "the data have no shard \"%s\"", name);
+        }
+    return HOP_OK;
+}
+
+/* Is any shard of this split listed by any worker? Then only lists count for the split. */
+static bool
+is_split_listed(const struct hop_workers *w, const struct hop_shard_list *m, const char *split)
+{
+    long at;
+    size_t i, k;
+
+    for (i = 0; i < w->n; i++)
+        for (k = 0; k < hop_json_len(w->v[i].shards); k++) {
+            at = hop_shard_list_find(m, hop_json_str(hop_json_at(w->v[i].shards, k)));
+            if (at >= 0 && !strcmp(m->v[at].split, split))
+                return true;
+        }
+    return false;
+}
+
+static bool
+holds(const struct hop_workers *w, size_t i_worker, const struct hop_shard_ref *s, size_t i_shard,
+      bool is_listed)
+{
+    const struct hop_json *list = w->v[i_worker].shards;
+    size_t k;
+
+    if (!is_listed || !list)
+        return i_shard % w->n == i_worker;
+    for (k = 0; k < hop_json_len(list); k++)
+        if (!strcmp(hop_json_str(hop_json_at(list, k)), s->name))
+            return true;
+    return false;
+}
+
+static int
+check_file(const struct hop_worker *w, const struct hop_shard_ref *s, const char *data_dir,
+           struct hop_err *e)
+{
+    struct hop_str path = {0};
+    int rc;
+
+    if (w->ssh)
+        return HOP_OK;
+    hop_str_addf(&path, "%s/%s.safetensors", w->folder ? w->folder : data_dir, s->name);
+    if (!(rc = hop_str_check(&path, e)) && access(path.s, R_OK) < 0)
+        rc = hop_fail_errno(e, path.s, NULL, "worker %s cannot read this shard", w->name);
+    hop_str_clear(&path);
+    return rc;
+}
+
+int
+hop_workers_place(const struct hop_workers *w, const struct hop_shard_list *m, const char *data_dir,
+                  size_t *worker_of, struct hop_err *e)
+{
+    bool is_listed[2];
+    size_t i, k;
+    int rc = check_lists(w, m, e);
+
+    is_listed[0] = is_split_listed(w, m, m->v[0].split);
+    is_listed[1] = m->n > m->n_train && is_split_listed(w, m, m->v[m->n_train].split);
+    for (i = 0; i < m->n && !rc; i++) {
+        for (k = 0; k < w->n; k++)
+            if (holds(w, k, &m->v[i], i < m->n_train ? i : i - m->n_train,
+                      is_listed[i >= m->n_train]))
+                break;
+        if (k == w->n)
+            return hop_fail(e, HOP_EFORMAT, m->v[i].name, NULL, "this shard lies on no worker");
+        worker_of[i] = k;
+        rc = check_file(&w->v[k], &m->v[i], data_dir, e);
+    }
+    return rc;
+}

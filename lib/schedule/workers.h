@@ -1,0 +1,47 @@
+/* workers - the places that train, and which shards lie there.
+ *
+ * A number N stands for N workers on this machine, w0 to w(N-1). Else a file of JSON lines, one
+ * per worker:
+ *   name    needed, unique
+ *   ssh     "user@host" or ["-p","2222","user@host"]: how to get there; absent = this machine
+ *   device  what its hop-train is given as --device; absent = none given
+ *   folder  where its shards lie; absent = the data folder
+ *   path    where hop-train and hop-eval lie there; absent = found by PATH
+ *   shards  the names of its shards; absent = every W-th of each split, from its own place on
+ */
+#ifndef HOP_SCHEDULE_WORKERS_H
+#define HOP_SCHEDULE_WORKERS_H
+
+#include <stddef.h>
+#include "base/err.h"
+#include "format/json.h"
+#include "schedule/shards.h"
+
+struct hop_worker {
+    const char *name, *device, *folder, *path; /* all but name may be NULL */
+    const struct hop_json *ssh;                /* a string, an array of strings, or NULL */
+    const struct hop_json *shards;             /* an array of strings, or NULL */
+};
+
+struct hop_workers {
+    struct hop_worker *v; /* [n], borrowing from lines */
+    size_t n;
+    struct hop_json *lines;
+};
+
+/* hop_workers_read - `text` is a number or a file's path. Err: HOP_EARG, HOP_EIO; HOP_EFORMAT for
+ * two workers of one name, unknown keys. */
+int hop_workers_read(const char *text, struct hop_workers *w, struct hop_err *e) HOP_MUSTUSE;
+void hop_workers_clear(struct hop_workers *w);
+
+/* hop_workers_find - index of the worker called `name`, or -1. */
+long hop_workers_find(const struct hop_workers *w, const char *name);
+
+/* hop_workers_place - worker_of[i] = index of the first worker that holds shard i of m. For
+ * workers on this machine the file must be there (folder as given, or data_dir).
+ * Err: HOP_EFORMAT for a shard that lies nowhere or is unknown, HOP_EIO for a file that is not
+ * there. */
+int hop_workers_place(const struct hop_workers *w, const struct hop_shard_list *m,
+                      const char *data_dir, size_t *worker_of, struct hop_err *e) HOP_MUSTUSE;
+
+#endif
