@@ -1,0 +1,280 @@
+/* source_csv - a table: a header row, one label column (any text), all other columns numbers.
+ * Quotes as in RFC 4180; lines end in LF or CRLF; .gz too. */
+#include "format/source.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include "base/mem.h"
+
+enum { MAX_COLUMNS = 1 << 16, MAX_ROW_BYTES = 1 << 24, BUFFER_BYTES = 1 << 16 };
+
+struct csv {
+    gzFile file;
+    uint8_t buffer[BUFFER_BYTES];
+    int n_buffer, at;
+    int64_t line, row_line; /* counted from 1; where the present row starts */
+    struct hop_str text;    /* fields of the row, each ended by NUL */
+    size_t *starts;         /* [n_fields] in text */
+    size_t n_fields, cap;
+    char **names;           /* [n_columns] */
+    size_t n_columns, i_label;
+    float *values;          /* [n_columns - 1] */
+    struct hop_str where;
+};
+
+static bool
+probe(const char *name)
+{
+    size_t n = strlen(name);
+    struct stat st;
+
+    return stat(name, &st) == 0 && !S_ISDIR(st.st_mode) &&
+           ((n > 4 && !strcmp(name + n - 4, ".csv")) ||
+            (n > 7 && !strcmp(name + n - 7, ".csv.gz")));
+}
+
+static int
+fail_row(struct hop_source *s, struct hop_err *e, const char *hint, const char *what)
+{
+    struct csv *c = s->private_;
+    char place[640];
+
+    snprintf(place, sizeof place, "%.600s:%lld", s->name, (long long)c->row_line);
+    return hop_fail(e, HOP_EFORMAT, place, hint, "%s", what);
+}
+
+/* The next byte, -1 at the end, -2 on failure. */
+static int
+get(struct hop_source *s, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    int code = Z_OK;
+    const char *text;
+
+    if (c->at == c->n_buffer) {
+        c->at = 0;
+        c->n_buffer = gzread(c->file, c->buffer, BUFFER_BYTES);
+        text = gzerror(c->file, &code);
+        if (c->n_buffer < 0 || (c->n_buffer == 0 && code != Z_OK)) {
+            c->n_buffer = 0;
+            hop_fail(e, HOP_EIO, s->name, "was the file cut?", "cannot read: %s", text);
+            return -2;
+        }
+        if (c->n_buffer == 0)
+            return -1;
+    }
+    return c->buffer[c->at++];
+}
+
+static int
+begin_field(struct csv *c, struct hop_err *e)
+{
+    if (hop_grow(&c->starts, &c->cap, c->n_fields + 1, sizeof *c->starts, e))
+        return HOP_ENOMEM;
+    c->starts[c->n_fields++] = c->text.n;
+    return HOP_OK;
+}
+
+/* One row into text and starts; HOP_EOF at the end of the file. */
+static int
+read_row(struct hop_source *s, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    bool is_quoted = false, was_quote = false;
+    char byte;
+    int b, rc;
+
+    c->text.n = c->n_fields = 0;
+    c->row_line = ++c->line;
+    if ((rc = begin_field(c, e)))
+        return rc;
+    for (;;) {
+        if ((b = get(s, e)) == -2)
+            return HOP_EIO;
+        if (b == -1 && is_quoted && !was_quote)
+            return fail_row(s, e, "was the file cut?", "a quote is never closed");
+        if (b == '\0')
+            return fail_row(s, e, NULL, "a zero byte: this is no CSV file");
+        if (is_quoted && !was_quote && b != '"') {
+            c->line += b == '\n';
+        } else if (is_quoted && !was_quote) {
+            was_quote = true; /* the end of the quotes, or the first of two */
+            continue;
+        } else if (b == '"' && was_quote) {
+            was_quote = false;
+        } else if (b == '"' && c->text.n == c->starts[c->n_fields - 1] && !is_quoted) {
+            is_quoted = true;
+            continue;
+        } else if (b == ',' || b == '\n' || b == -1) {
+            if (b != ',' && !is_quoted && c->text.n && c->text.s[c->text.n - 1] == '\r')
+                c->text.n--;
+            is_quoted = was_quote = false;
+            hop_str_add_n(&c->text, "", 1);
+            if (b == -1 && c->n_fields == 1 && c->text.n == 1)
+                return hop_str_check(&c->text, e) ? HOP_ENOMEM : HOP_EOF;
+            if (b != ',')
+                return hop_str_check(&c->text, e);
+            if (c->n_fields == MAX_COLUMNS)
+                return fail_row(s, e, NULL, "more than 65536 columns");
+            if ((rc = begin_field(c, e)))
+                return rc;
+            continue;
+        } else if (was_quote && b != '\r') {
+            return fail_row(s, e, NULL, "text after a closing quote");
+        } else if (was_quote) {
+            continue; /* the CR of CRLF */
+        }
+        byte = (char)b;
+        hop_str_add_n(&c->text, &byte, 1);
+        if (c->text.n > MAX_ROW_BYTES)
+            return fail_row(s, e, NULL, "a row longer than 16 MiB");
+    }
+}
+
+static const char *
+field(const struct csv *c, size_t i)
+{
+    return c->text.s + c->starts[i];
+}
+
+/* The header row: names of the columns, and which is the label. */
+static int
+read_header(struct hop_source *s, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    const char *name;
+    size_t i, j;
+    int rc = read_row(s, e);
+
+    if (rc == HOP_EOF)
+        return fail_row(s, e, NULL, "the file is empty");
+    if (rc)
+        return rc;
+    if (!(c->names = hop_alloc(c->n_fields, sizeof *c->names, e)) ||
+        !(c->values = hop_alloc(c->n_fields, sizeof *c->values, e)))
+        return HOP_ENOMEM;
+    c->i_label = c->n_fields;
+    for (i = 0; i < c->n_fields; i++) {
+        name = field(c, i);
+        if (i == 0 && !strncmp(name, "\xEF\xBB\xBF", 3))
+            name += 3; /* byte order mark */
+        if (!(c->names[i] = hop_dup(name, e)))
+            return HOP_ENOMEM;
+        c->n_columns = i + 1;
+        if (!strcmp(name, s->label)) {
+            if (c->i_label < c->n_fields)
+                return fail_row(s, e, NULL, "two columns have the label's name");
+            c->i_label = i;
+        }
+    }
+    if (c->i_label == c->n_fields) {
+        for (j = 0; j < c->n_columns && c->where.n < 200; j++)
+            hop_str_addf(&c->where, "%s%s", j ? ", " : "columns: ", c->names[j]);
+        return hop_fail(e, HOP_EARG, "--label", hop_str_c(&c->where), "no column \"%s\" in %.300s",
+                        s->label, s->name);
+    }
+    if (c->n_columns < 2)
+        return fail_row(s, e, NULL, "no column besides the label");
+    return HOP_OK;
+}
+
+static int
+open_(struct hop_source *s, struct hop_err *e)
+{
+    struct csv *c;
+
+    if (!s->label)
+        return hop_fail(e, HOP_EARG, s->name, NULL,
+                        "a CSV file needs --label COLUMN to name the column of classes");
+    if (!(c = s->private_ = hop_alloc(1, sizeof *c, e)))
+        return HOP_ENOMEM;
+    errno = 0;
+    if (!(c->file = gzopen(s->name, "rb")))
+        return hop_fail_errno(e, s->name, NULL, "cannot open");
+    return read_header(s, e);
+}
+
+/* A number of a feature column: decimal, finite as a 32-bit float. */
+static int
+read_value(struct hop_source *s, size_t i, float *out, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    const char *text = field(c, i);
+    char *end, what[400];
+    float v = strtof(text, &end);
+
+    while (*end == ' ')
+        end++;
+    if (end == text || *end || !isfinite(v) || text[strcspn(text, "xXnN")]) {
+        snprintf(what, sizeof what, "column \"%.100s\": \"%.100s\" is not a finite number",
+                 c->names[i], text);
+        return fail_row(s, e, "only the label may be text", what);
+    }
+    *out = v;
+    return HOP_OK;
+}
+
+static int
+next(struct hop_source *s, struct hop_sample *out, bool *is_bad_sample, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    char what[100];
+    size_t i, n = 0;
+    int rc;
+
+    (void)is_bad_sample; /* a broken row is a broken table */
+    do
+        rc = read_row(s, e);
+    while (!rc && c->n_fields == 1 && !*field(c, 0)); /* a blank line */
+    if (rc)
+        return rc;
+    if (c->n_fields != c->n_columns) {
+        snprintf(what, sizeof what, "%zu fields, but the header has %zu", c->n_fields,
+                 c->n_columns);
+        return fail_row(s, e, NULL, what);
+    }
+    if (!*field(c, c->i_label))
+        return fail_row(s, e, NULL, "the label is empty");
+    for (i = 0; i < c->n_columns; i++)
+        if (i != c->i_label && (rc = read_value(s, i, &c->values[n++], e)))
+            return rc;
+    c->where.n = 0;
+    hop_str_addf(&c->where, "%s:%lld", s->name, (long long)c->row_line);
+    *out = (struct hop_sample){.kind = HOP_SAMPLE_VALUES,
+                               .where = hop_str_c(&c->where),
+                               .class_name = field(c, c->i_label),
+                               .values = c->values,
+                               .n_values = (int64_t)n};
+    return hop_str_check(&c->where, e);
+}
+
+static void
+close_(struct hop_source *s)
+{
+    struct csv *c = s->private_;
+    size_t i;
+
+    if (!c)
+        return;
+    if (c->file)
+        gzclose(c->file);
+    for (i = 0; i < c->n_columns; i++)
+        free(c->names[i]);
+    free(c->names);
+    free(c->values);
+    free(c->starts);
+    hop_str_clear(&c->text);
+    hop_str_clear(&c->where);
+    free(c);
+}
+
+const struct hop_source_kind hop_source_csv = {
+    "csv", "a table with a header row; --label names the column of classes", probe, open_, next,
+    close_,
+};

@@ -1,0 +1,158 @@
+/* hop-shard - pictures and tables to shards; and is a data folder sound? */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/str.h"
+#include "format/json.h"
+#include "format/shard_check.h"
+#include "format/shard_write.h"
+#include "format/source.h"
+#include "tool.h"
+
+static struct hop_shard_options options = {.dir = ".", .n_shards = 8};
+static int64_t seed = 1;
+static const char *size_text;
+static bool want_check;
+
+/* "32x48" to h = 32, w = 48; "32" is 32x32. */
+static void
+read_size(const char *text)
+{
+    struct hop_err e = {0};
+    const char *x = strchr(text, 'x');
+    char *h = strndup(text, x ? (size_t)(x - text) : strlen(text));
+
+    if (!h || hop_parse_int(h, 1, HOP_MAX_SIZE, "--size", &options.h, &e) ||
+        hop_parse_int(x ? x + 1 : h, 1, HOP_MAX_SIZE, "--size", &options.w, &e)) {
+        if (!e.code)
+            hop_fail(&e, HOP_ENOMEM, NULL, NULL, "out of memory");
+        tool_die(&e);
+    }
+    free(h);
+}
+
+static void
+progress(const char *what, int64_t n_examples)
+{
+    tool_progress("%s %lld examples", what, (long long)n_examples);
+}
+
+/* Every shard of a split is open while it is written. */
+static void
+allow_files(void)
+{
+    rlim_t want = (rlim_t)(2 * options.n_shards + options.n_val_shards + 64);
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur >= want)
+        return;
+    r.rlim_cur = want < r.rlim_max ? want : r.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &r); /* if refused, opening says so */
+}
+
+static void
+print_split(const char *split, const struct hop_manifest_split *p)
+{
+    struct hop_json *j;
+    int64_t i;
+
+    for (i = 0; i < p->n_shards; i++) {
+        j = hop_json_record("shard/1");
+        hop_json_set_str(j, "name", p->shards[i].name);
+        hop_json_set_str(j, "split", split);
+        hop_json_set_int(j, "examples", p->shards[i].examples);
+        hop_json_set_int(j, "bytes", p->shards[i].bytes);
+        hop_json_set_str(j, "digest", p->shards[i].digest);
+        tool_record(j);
+        hop_json_free(j);
+    }
+}
+
+static void
+make(const char *source)
+{
+    struct hop_manifest m;
+    struct hop_err e = {0};
+
+    options.source = source;
+    options.seed = (uint64_t)seed;
+    options.progress = progress;
+    if (size_text)
+        read_size(size_text);
+    allow_files();
+    if (hop_shard_make(&options, &m, &e))
+        tool_die(&e);
+    tool_progress_end();
+    print_split("train", &m.train);
+    print_split("val", &m.val);
+    hop_manifest_clear(&m);
+}
+
+static void
+check(const char *dir)
+{
+    struct hop_json *j;
+    struct hop_err e = {0};
+    const struct hop_json *problems;
+    size_t n;
+
+    if (hop_shard_check(dir, progress, &j, &e))
+        tool_die(&e);
+    tool_progress_end();
+    tool_record(j);
+    problems = hop_json_get(j, "problems");
+    n = hop_json_len(problems);
+    if (n) {
+        hop_fail(&e, HOP_EFORMAT, NULL, n > 1 ? "the record on stdout has the rest" : NULL, "%s",
+                 hop_json_str(hop_json_at(problems, 0)));
+        tool_die(&e);
+    }
+    hop_json_free(j);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct hop_str formats = {0};
+    struct hop_opt rows[] = {
+        {"shards", 'n', HOP_OPT_INT, &options.n_shards, "SHARDS", "train shards to make (8)", 1,
+         HOP_MAX_SHARDS, false},
+        {"output", 'o', HOP_OPT_STR, &options.dir, "DIR", "where to make them (.)", 0, 0, false},
+        {"val", 0, HOP_OPT_STR, &options.val, "SOURCE", "a second source for the val split", 0, 0,
+         false},
+        {"val-fraction", 0, HOP_OPT_REAL, &options.val_fraction, "F",
+         "take this part of every class for val", 0, 0.999999, false},
+        {"val-shards", 0, HOP_OPT_INT, &options.n_val_shards, "SHARDS",
+         "val shards to make (as many as train)", 1, HOP_MAX_SHARDS, false},
+        {"size", 0, HOP_OPT_STR, &size_text, "HxW", "make all pictures this size", 0, 0, false},
+        {"format", 0, HOP_OPT_STR, &options.format, "F", NULL, 0, 0, false},
+        {"label", 0, HOP_OPT_STR, &options.label, "COLUMN", "column of classes in a CSV file", 0,
+         0, false},
+        {"seed", 0, HOP_OPT_INT, &seed, "N", "seed of the shuffle (1)", 0, 9e15, false},
+        {"skip-bad", 0, HOP_OPT_FLAG, &options.want_skip_bad, NULL,
+         "leave corrupt pictures out and name them", 0, 0, false},
+        {"force", 0, HOP_OPT_FLAG, &options.want_force, NULL, "replace the data set in DIR", 0, 0,
+         false},
+        {"check", 0, HOP_OPT_FLAG, &want_check, NULL, "check the data set in DIR", 0, 0, false},
+        TOOL_COMMON_OPTIONS,
+    };
+
+    hop_str_add(&formats, "kind of SOURCE, instead of a guess: ");
+    hop_source_list(&formats);
+    rows[6].help = hop_str_c(&formats);
+    tool_init("hop-shard", "Make shuffled, class-balanced shards of pictures or table rows.",
+              "[-n SHARDS] [-o DIR] [--val SOURCE | --val-fraction F] [--size HxW] SOURCE\n"
+              "--check DIR",
+              rows, true, &argc, argv);
+    if (argc != 2)
+        tool_usage("", argc < 2 ? "needs a SOURCE" : "one SOURCE only, \"%s\" is too much",
+                   argc < 2 ? "" : argv[2]);
+    if (want_check)
+        check(argv[1]);
+    else
+        make(argv[1]);
+    hop_str_clear(&formats);
+    return tool_finish();
+}
