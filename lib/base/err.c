@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void
+static void HOP_PRINTF(5, 0)
 record(struct hop_err *e, int code, const char *where, const char *hint, const char *fmt,
        va_list ap)
 {

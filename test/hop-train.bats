@@ -1,0 +1,173 @@
+# hop-train: one visit, what hops, what is refused.
+load lib
+
+setup_file()
+{
+    # Two small data folders of drawn shapes: of 16x16 pixels, and of 12x12.
+    local b=${HOP_BUILD:-$BATS_TEST_DIRNAME/../build}
+    cd "$BATS_FILE_TMPDIR"
+    "$b/examples/shapes" -o pics -n 12 --size 16
+    "$b/bin/hop-shard" -q -n 3 -o data --val pics/val pics/train >/dev/null
+    "$b/bin/hop-shard" -q -n 1 -o small --size 12x12 pics/train >/dev/null
+    cat >net.json <<'JSON'
+{"class_name": "Sequential", "config": {"name": "tiny", "layers": [
+  {"class_name": "InputLayer", "config": {"batch_input_shape": [null, 16, 16, 3]}},
+  {"class_name": "Conv2D", "config": {"filters": 4, "kernel_size": 3, "activation": "relu"}},
+  {"class_name": "BatchNormalization", "config": {}},
+  {"class_name": "MaxPooling2D", "config": {}},
+  {"class_name": "Flatten", "config": {}},
+  {"class_name": "Dropout", "config": {"rate": 0.2}},
+  {"class_name": "Dense", "config": {"units": 10, "activation": "softmax"}}]}}
+JSON
+}
+
+local_setup()
+{
+    D=$BATS_FILE_TMPDIR
+    export D
+    config='{"id":"c1","model":"'$D'/net.json","optimizer":"adam","batch_size":16}'
+    echo "$config" | hop-train --init >m0
+}
+
+# The bytes of the data area: everything behind the header.
+tensors()
+{
+    tail -c "+$(($(od -An -tu8 -N8 "$1") + 9))" "$1"
+}
+
+visit() # SHARD < model > model
+{
+    hop-train -q --device ref --shard "$D/data/train-00$1.safetensors"
+}
+
+history()
+{
+    tail -c +9 "$1" | head -c "$(od -An -tu8 -N8 "$1" | tr -d ' ')" |
+        jq -r '.__metadata__["hop.history"]' | jq -c '.[]'
+}
+
+@test "law 1: a pipe of visits = files between visits; every device" {
+    for device in ref cpu; do
+        hop-train -n --device $device <m0 >/dev/null 2>&1 || continue
+        v() { hop-train -q --device $device --shard "$D/data/train-00$1.safetensors"; }
+        v 0 <m0 | v 1 | v 2 | v 0 >piped
+        v 0 <m0 >m1; v 1 <m1 >m2; v 2 <m2 >m3; v 0 <m3 >m4
+        cmp <(tensors piped) <(tensors m4)
+        # and another order is another model
+        v 1 <m0 | v 0 | v 2 | v 0 >other
+        ! cmp -s <(tensors other) <(tensors m4)
+    done
+}
+
+@test "the train/1 line says what was done; progress and history hop" {
+    visit 0 <m0 | visit 1 | visit 2 | visit 0 >m4
+    run history m4
+    [ "${#lines[@]}" -eq 4 ]
+    echo "$output" | jq -es 'map(.hop) == ["train/1","train/1","train/1","train/1"]
+        and map(.visit) == [1,2,3,4] and map(.iteration) == [1,1,1,2]
+        and map(.shard) == ["train-000","train-001","train-002","train-000"]
+        and all(.status == "ok" and .device == "ref" and .examples == 40 and .steps == 3
+            and .loss > 0 and .accuracy >= 0 and .accuracy <= 1 and .lr == 0.001
+            and (.digest | length) == 32)
+        and .[3].loss < .[0].loss'
+    # the digest of the last line is that of the tensors as they lie in the file
+    [ "$(tensors m4 | xxhsum -H2 2>/dev/null | cut -d' ' -f1)" = "$(history m4 | tail -n 1 | jq -r .digest)" ] ||
+        ! command -v xxhsum
+}
+
+@test "--init --shard is init and then a visit" {
+    echo "$config" | hop-train -q --init --device ref --shard "$D/data/train-000.safetensors" >both
+    visit 0 <m0 >apart
+    cmp <(tensors both) <(tensors apart)
+}
+
+@test "the seed and the id make the weights; the same line the same bytes" {
+    echo "$config" | hop-train --init >again
+    cmp m0 again
+    echo "${config/\"id\":\"c1\"/\"id\":\"c1\",\"seed\":2}" | hop-train --init >seed2
+    echo "${config/c1/c2}" | hop-train --init >id2
+    ! cmp -s <(tensors m0) <(tensors seed2)
+    ! cmp -s <(tensors m0) <(tensors id2)
+}
+
+@test "passes: from the config or the option, counted as steps" {
+    echo "${config/\"id\"/\"passes\":2,\"id\"}" | hop-train -q --init --device ref \
+        --shard "$D/data/train-000.safetensors" >two
+    hop-train -q --device ref --passes 2 --shard "$D/data/train-000.safetensors" <m0 >option
+    cmp <(tensors two) <(tensors option)
+    history two | jq -e '.steps == 6 and .passes == 2 and .examples == 80'
+}
+
+@test "a diverged config is a result: exit 0, not trained further" {
+    echo '{"id":"c1","model":"'$D'/net.json","optimizer":"sgd","lr":1e6,"batch_size":4}' |
+        hop-train -q --init --device ref --shard "$D/data/train-000.safetensors" >gone
+    history gone | jq -e '.status == "diverged" and .loss == null'
+    visit 1 <gone >after
+    cmp gone after
+}
+
+@test "--dry-run: shapes, parameters, memory, FLOPs; nothing is trained" {
+    run --separate-stderr -0 hop-train --dry-run --device ref <m0
+    [[ $output == *"net tiny: 2098 parameters, 2090 of them trainable"* ]]
+    [[ $output == *"conv2d "*"Conv2D"*"14x14x4"*112* ]]
+    [[ $output == *"MFLOP per example"* ]]
+}
+
+@test "bad input: one line, the right status" {
+    run_err 1 "stdin@0: ends inside the 8-byte header length" hop-train --shard x </dev/null
+    run_err 1 "nowhere.safetensors: cannot open: No such file" hop-train --shard nowhere.safetensors <m0
+    run_err 1 "small/train-000.safetensors: examples are 12x12x3, net \"tiny\" wants 16x16x3" \
+        hop-train --shard "$D/small/train-000.safetensors" <m0
+    run_err 2 "\-\-shard: is missing" hop-train <m0
+    run_err 2 "\-\-device: unknown device \"gpu\"" hop-train --device gpu --shard "$D/data/train-000.safetensors" <m0
+    run_err 75 "device cuda is not built in" hop-train --device cuda --shard "$D/data/train-000.safetensors" <m0
+    run_err 2 "\-\-precision: " hop-train --precision fp8 --device ref --shard "$D/data/train-000.safetensors" <m0
+    run_err 2 "\-\-passes: \"0\" is out of range" hop-train --passes 0 --shard x <m0
+    run_err 2 "unknown option" hop-train --pass 2 --shard x <m0
+    run_err 2 "unexpected operand" hop-train x --shard x <m0
+}
+
+@test "bad config lines: stdin:1, what and the known names" {
+    bad() { run_err 1 "$1" bash -c 'printf "%s\n" "$1" | hop-train --init >/dev/null' - "$2"; }
+    bad 'stdin:1: unknown optimizer "adamx" \(known: adam, rmsprop, sgd\)' "${config/adam/adamx}"
+    bad 'stdin:1: "batch_size" -16 is out of range' "${config/16\}/-16\}}"
+    bad 'stdin:1: unknown net "vgg99"' '{"id":"a","model":"vgg99","optimizer":"sgd"}'
+    bad 'stdin:1: not valid JSON' '{"id":'
+    bad 'stdin:1: not valid JSON: duplicate object key' '{"id":"a","id":"b"}'
+    bad 'stdin:1: "id" is missing' '{"optimizer":"sgd","model":"mlp"}'
+    bad 'stdin:1: unknown key "learning_rate" \(call it "lr"\)' "${config/\"id\"/\"learning_rate\":1,\"id\"}"
+    run_err 1 "the last line has no newline" bash -c 'printf %s "{}" | hop-train --init >/dev/null'
+    run_err 1 "stdin: is empty" bash -c 'hop-train --init </dev/null >/dev/null'
+}
+
+@test "a shard of another data set is refused after the first visit" {
+    hop-shard -q -n 1 --seed 9 -o other "$D/pics/val" >/dev/null
+    visit 0 <m0 >m1
+    run_err 1 "belongs to another dataset" hop-train --device ref --shard other/train-000.safetensors <m1
+}
+
+@test "law 5: a cut or altered model or shard is refused, wherever; nothing is written" {
+    local n size
+    size=$(stat -c %s m0)
+    for n in 0 1 7 8 9 100 1000 $((size / 2)) $((size - 1)); do
+        head -c "$n" m0 >cut
+        run --separate-stderr -1 hop-train --device ref --shard "$D/data/train-000.safetensors" <cut
+        [ "${#stderr_lines[@]}" -eq 1 ] && [ -z "$output" ]
+    done
+    cp "$D/data/train-000.safetensors" s
+    for n in 3 20 200 600 5000; do
+        cp m0 bad
+        printf '\377' | dd of=bad bs=1 seek=$n conv=notrunc status=none
+        run --separate-stderr -1 hop-train --device ref --shard s <bad
+        [ "${#stderr_lines[@]}" -eq 1 ]
+        cp s sbad
+        printf '\377' | dd of=sbad bs=1 seek=$n conv=notrunc status=none
+        run --separate-stderr -1 hop-train --device ref --shard sbad <m0
+        [ "${#stderr_lines[@]}" -eq 1 ]
+    done
+}
+
+@test "a failed write is a failure" {
+    run_err 1 "stdout: cannot write: No space left" bash -c 'hop-train --device ref --shard "$D/data/train-000.safetensors" <m0 >/dev/full'
+    run_err 1 "cannot write" bash -c 'hop-train --dry-run --device ref <m0 >/dev/full'
+}
