@@ -125,20 +125,22 @@ on_progress(void *arg, int64_t n_done, int64_t n_total)
                   (long long)n_total);
 }
 
-/* Wait for a free slot of the device: as many processes as processors / threads. */
+/* Wait for a free slot. ref and cpu share the processors: one slot per processor / threads. */
 static void
-take_device(const char *device, struct hop_err *e)
+take_device(struct hop_err *e)
 {
     const char *dir = tool_env("XDG_RUNTIME_DIR");
-    long n_cpus = sysconf(_SC_NPROCESSORS_ONLN), n = n_cpus / a.threads;
+    long n = sysconf(_SC_NPROCESSORS_ONLN) / a.threads;
+    const struct hop_device_ops *ops;
     struct hop_str path = {0};
-    int fd;
+    int index, fd;
 
+    check(hop_device_find(a.device, &ops, &index, e), e);
     if (dir)
         hop_str_addf(&path, "%s/hop", dir);
     else
         hop_str_addf(&path, "/tmp/hop-%ld", (long)geteuid());
-    check(hop_slot_take(hop_str_c(&path), device, n < 1 ? 1 : (int)n, &fd, e), e);
+    check(hop_slot_take(hop_str_c(&path), "cpu", n < 1 ? 1 : (int)n, &fd, e), e);
     hop_str_clear(&path); /* fd stays open: the lock goes with the process */
 }
 
@@ -196,7 +198,7 @@ visit(struct hop_model *m, struct hop_training *t, const struct hop_shard *shard
     check(hop_training_norm(t, &shard->info, &mean, &inv_std, &e), &e);
     x.mean = mean;
     x.inv_std = inv_std;
-    take_device(a.device, &e);
+    take_device(&e);
     start_s = hop_clock_s();
     check(hop_session_open(a.device, (int)a.threads, &spec, &state, &s, &e), &e);
     check(hop_session_bind(&s, &x, &e), &e);
