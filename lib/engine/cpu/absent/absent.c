@@ -1,5 +1,0 @@
-/* Compiled in place of the device cpu where oneDNN is missing. */
-#include "engine/engine.h"
-
-extern const struct hop_device_ops *const hop_device_cpu;
-const struct hop_device_ops *const hop_device_cpu = NULL;
