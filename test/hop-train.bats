@@ -35,6 +35,20 @@ tensors()
     tail -c "+$(($(od -An -tu8 -N8 "$1") + 9))" "$1"
 }
 
+# Fails when A and B are the same (a bare "! cmp" would not fail a test).
+differ() # A B
+{
+    if cmp -s "$1" "$2"; then
+        echo "$1 and $2 are the same"
+        return 1
+    fi
+}
+
+header()
+{
+    tail -c +9 "$1" | head -c "$(od -An -tu8 -N8 "$1" | tr -d ' ')" | jq '.__metadata__'
+}
+
 visit() # SHARD < model > model
 {
     hop-train -q --device ref --shard "$D/data/train-00$1.safetensors"
@@ -42,8 +56,7 @@ visit() # SHARD < model > model
 
 history()
 {
-    tail -c +9 "$1" | head -c "$(od -An -tu8 -N8 "$1" | tr -d ' ')" |
-        jq -r '.__metadata__["hop.history"]' | jq -c '.[]'
+    header "$1" | jq -r '.["hop.history"]' | jq -c '.[]'
 }
 
 @test "law 1: a pipe of visits = files between visits; every device" {
@@ -55,7 +68,7 @@ history()
         cmp <(tensors piped) <(tensors m4)
         # and another order is another model
         v 1 <m0 | v 0 | v 2 | v 0 >other
-        ! cmp -s <(tensors other) <(tensors m4)
+        differ <(tensors other) <(tensors m4)
     done
 }
 
@@ -71,8 +84,7 @@ history()
             and (.digest | length) == 32)
         and .[3].loss < .[0].loss'
     # the digest of the last line is that of the tensors as they lie in the file
-    [ "$(tensors m4 | xxhsum -H2 2>/dev/null | cut -d' ' -f1)" = "$(history m4 | tail -n 1 | jq -r .digest)" ] ||
-        ! command -v xxhsum
+    [ "$(header m4 | jq -r '.["hop.digest"]')" = "$(history m4 | tail -n 1 | jq -r .digest)" ]
 }
 
 @test "--init --shard is init and then a visit" {
@@ -86,8 +98,8 @@ history()
     cmp m0 again
     echo "${config/\"id\":\"c1\"/\"id\":\"c1\",\"seed\":2}" | hop-train --init >seed2
     echo "${config/c1/c2}" | hop-train --init >id2
-    ! cmp -s <(tensors m0) <(tensors seed2)
-    ! cmp -s <(tensors m0) <(tensors id2)
+    differ <(tensors m0) <(tensors seed2)
+    differ <(tensors m0) <(tensors id2)
 }
 
 @test "passes: from the config or the option, counted as steps" {
