@@ -194,11 +194,36 @@ tool_env(const char *name)
     return v && *v ? v : NULL;
 }
 
+/* share/hop beside the bin folder of this program, or share of the source tree it was built in. */
+static const char *
+share_beside(void)
+{
+    static const char *const places[] = {"/../share/hop", "/../../share"};
+    static char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 32);
+    size_t i, n_dir;
+
+    if (n <= 0 || n >= (ssize_t)sizeof path - 32)
+        return NULL;
+    path[n] = '\0';
+    n_dir = (size_t)(strrchr(path, '/') - path);
+    for (i = 0; i < HOP_LEN(places); i++) {
+        snprintf(path + n_dir, sizeof path - n_dir, "%s/nets", places[i]);
+        if (!access(path, F_OK)) {
+            path[strlen(path) - strlen("/nets")] = '\0';
+            return path;
+        }
+    }
+    return NULL;
+}
+
 const char *
 tool_share_dir(void)
 {
     const char *v = tool_env("HOP_SHARE");
 
+    if (!v)
+        v = share_beside();
     return v ? v : hop_share_dir;
 }
 

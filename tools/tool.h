@@ -47,7 +47,8 @@ void tool_record(const struct hop_json *j);
 void tool_progress(const char *fmt, ...) HOP_PRINTF(1, 2);
 void tool_progress_end(void);
 
-/* tool_env - getenv, NULL when unset or empty. tool_data_dir - where share/hop lies. */
+/* tool_env - getenv, NULL when unset or empty. tool_share_dir - where nets and spaces lie: HOP_SHARE,
+ * else beside this program (installed, moved, or in its source tree), else where `make` was told. */
 const char *tool_env(const char *name);
 const char *tool_share_dir(void);
 
