@@ -31,7 +31,7 @@ PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 # oneDNN 2.x (the C API with operation descriptors); without it there is no device "cpu".
 DNNL := $(shell printf '\#include <oneapi/dnnl/dnnl.h>\n\#if DNNL_VERSION_MAJOR == 2\nhop_found\n\#endif\n' \
 	| $(CC) -E -P - 2>/dev/null | grep hop_found)
-DNNL_LIBS = $(if $(DNNL),-ldnnl)
+DNNL_LIBS = $(if $(DNNL),-ldnnl -lgomp)
 
 # ---- flags ----
 

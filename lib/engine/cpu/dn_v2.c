@@ -208,7 +208,10 @@ static int
 describe(dnnl_memory_desc_t *d, int n_dims, const int64_t *dims, dnnl_format_tag_t tag,
          struct hop_err *e)
 {
-    return check(dnnl_memory_desc_init_by_tag(d, n_dims, dims, dnnl_f32, tag), "array", e);
+    dnnl_dims_t all = {0};
+
+    memcpy(all, dims, (size_t)n_dims * sizeof *dims);
+    return check(dnnl_memory_desc_init_by_tag(d, n_dims, all, dnnl_f32, tag), "array", e);
 }
 
 const struct hop_dn_md *
@@ -392,10 +395,10 @@ conv_with_tag(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_c
               struct hop_err *e)
 {
     const struct hop_conv2d *k = c->conf;
-    int64_t src_dims[] = {c->n, c->c, c->h, c->w}, dst_dims[] = {c->n, c->k, c->p, c->q};
-    int64_t w_dims[] = {c->k, c->c, k->kh, k->kw};
-    int64_t strides[] = {k->stride_h, k->stride_w}, lo[] = {k->pad_top, k->pad_left};
-    int64_t hi[] = {k->pad_bottom, k->pad_right};
+    dnnl_dims_t src_dims = {c->n, c->c, c->h, c->w}, dst_dims = {c->n, c->k, c->p, c->q};
+    dnnl_dims_t w_dims = {c->k, c->c, k->kh, k->kw};
+    dnnl_dims_t strides = {k->stride_h, k->stride_w}, lo = {k->pad_top, k->pad_left};
+    dnnl_dims_t hi = {k->pad_bottom, k->pad_right};
     dnnl_memory_desc_t src, dst, w, b, *bias = k->use_bias ? &b : NULL;
     dnnl_convolution_desc_t op;
     dnnl_status_t status;
@@ -447,8 +450,8 @@ int
 hop_dn_dense(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_dense *c,
              const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
 {
-    int64_t src_dims[] = {c->n, c->d}, dst_dims[] = {c->n, c->units};
-    int64_t w_dims[] = {c->units, c->d};
+    dnnl_dims_t src_dims = {c->n, c->d}, dst_dims = {c->n, c->units};
+    dnnl_dims_t w_dims = {c->units, c->d};
     dnnl_memory_desc_t src, dst, w, b, *bias = c->has_bias ? &b : NULL;
     dnnl_inner_product_desc_t op;
     dnnl_status_t status;
@@ -476,9 +479,9 @@ hop_dn_pool(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_poo
             struct hop_err *e)
 {
     const struct hop_pool2d *k = &c->conf;
-    int64_t dst_dims[] = {c->n, c->c, c->p, c->q}, window[] = {k->kh, k->kw};
-    int64_t strides[] = {k->stride_h, k->stride_w}, lo[] = {k->pad_top, k->pad_left};
-    int64_t hi[] = {k->pad_bottom, k->pad_right};
+    dnnl_dims_t dst_dims = {c->n, c->c, c->p, c->q}, window = {k->kh, k->kw};
+    dnnl_dims_t strides = {k->stride_h, k->stride_w}, lo = {k->pad_top, k->pad_left};
+    dnnl_dims_t hi = {k->pad_bottom, k->pad_right};
     dnnl_alg_kind_t alg = c->is_max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
     dnnl_memory_desc_t dst;
     dnnl_pooling_desc_t op;

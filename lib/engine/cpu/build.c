@@ -1,0 +1,291 @@
+/* What the op_*.c need to append their steps. 1 memory  2 steps  3 values  4 gradients  5 weights */
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "engine/cpu/plan.h"
+
+/* ---- 1 memory ---- */
+
+void *
+hop_cpu_own(struct hop_cpu_prog *g, size_t bytes, struct hop_err *e)
+{
+    struct hop_cpu_owned *o = hop_alloc(1, sizeof *o, e);
+
+    if (!o)
+        return NULL;
+    if (!(o->p = hop_alloc_floats((bytes + 3) / 4, e))) {
+        free(o);
+        return NULL;
+    }
+    o->next = g->owned;
+    g->owned = o;
+    g->bytes += bytes;
+    return o->p;
+}
+
+struct hop_cpu_buf *
+hop_cpu_buf_get(struct hop_plan *p, size_t bytes, struct hop_err *e)
+{
+    struct hop_cpu_buf *best = NULL, *b;
+
+    for (b = p->pool; b; b = b->next) {
+        /* Not one much too large: it would be missed by a later, larger value. */
+        if (!b->n_refs && b->bytes >= bytes && b->bytes / 4 <= bytes &&
+            (!best || b->bytes < best->bytes))
+            best = b;
+    }
+    if (best) {
+        best->n_refs = 1;
+        return best;
+    }
+    if (!(b = hop_alloc(1, sizeof *b, e)))
+        return NULL;
+    if (!(b->p = hop_alloc_floats((bytes + 3) / 4, e))) {
+        free(b);
+        return NULL;
+    }
+    b->bytes = bytes;
+    b->n_refs = 1;
+    b->next = p->pool;
+    p->pool = b;
+    p->bytes += bytes;
+    return b;
+}
+
+void
+hop_cpu_buf_put(struct hop_cpu_buf *b)
+{
+    if (!b)
+        return;
+    HOP_BUG_ON(b->n_refs <= 0);
+    b->n_refs--;
+}
+
+const struct hop_dn_md *
+hop_cpu_md(struct hop_cpu_prog *g, const struct hop_cpu_value *v, enum hop_dn_tag tag,
+           struct hop_err *e)
+{
+    int64_t dims[] = {v->n, v->c, v->h, v->w};
+
+    return hop_dn_md_new(g->set, tag == HOP_DN_NC ? 2 : 4, dims, tag, e);
+}
+
+const struct hop_dn_md *
+hop_cpu_md_last(struct hop_cpu_prog *g, const struct hop_cpu_value *v, struct hop_err *e)
+{
+    return hop_cpu_md(g, v, v->is_flat ? HOP_DN_NC : HOP_DN_NHWC, e);
+}
+
+/* ---- 2 steps ---- */
+
+static int
+append(struct hop_cpu_prog *g, enum hop_cpu_list list, struct hop_cpu_step step, struct hop_err *e)
+{
+    int rc = hop_grow(&g->lists[list], &g->cap_steps[list], g->n_steps[list] + 1, sizeof step, e);
+
+    if (!rc)
+        g->lists[list][g->n_steps[list]++] = step;
+    return rc;
+}
+
+int
+hop_cpu_exec(struct hop_cpu_prog *g, enum hop_cpu_list list, const struct hop_dn_prim *p,
+             const struct hop_dn_bind *b, int n, struct hop_err *e)
+{
+    struct hop_cpu_step step = {0};
+    int rc = hop_dn_exec_new(g->set, p, b, n, &step.exec, e);
+
+    return rc ? rc : append(g, list, step, e);
+}
+
+int
+hop_cpu_call(struct hop_cpu_prog *g, enum hop_cpu_list list,
+             void (*fn)(void *arg, const struct hop_cpu_now *now), void *arg, struct hop_err *e)
+{
+    return append(g, list, (struct hop_cpu_step){.fn = fn, .arg = arg}, e);
+}
+
+static int
+reorder(struct hop_cpu_prog *g, enum hop_cpu_list list, const struct hop_dn_md *from_md,
+        float *from, const struct hop_dn_md *to_md, float *to, struct hop_err *e)
+{
+    struct hop_dn_bind b[] = {{HOP_DN_SRC, from_md, from}, {HOP_DN_DST, to_md, to}};
+    struct hop_dn_prim *prim;
+    int rc = hop_dn_reorder(g->set, from_md, to_md, &prim, e);
+
+    return rc ? rc : hop_cpu_exec(g, list, prim, b, 2, e);
+}
+
+/* ---- 3 values ---- */
+
+int
+hop_cpu_value_new(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, struct hop_err *e)
+{
+    struct hop_cpu_value *v = &g->values[i];
+
+    if (!(v->buf = hop_cpu_buf_get(g->plan, hop_dn_md_bytes(md), e)))
+        return HOP_ENOMEM;
+    v->md = md;
+    return HOP_OK;
+}
+
+/* The input has no layout until its first reader asks for one. */
+static int
+place(struct hop_cpu_prog *g, int i, const struct hop_dn_md *wish, struct hop_err *e)
+{
+    const struct hop_dn_md *md = wish;
+
+    if (g->values[i].md)
+        return HOP_OK;
+    if ((!md || !hop_dn_md_block(md)) && !(md = hop_cpu_md_last(g, &g->values[i], e)))
+        return HOP_ENOMEM;
+    return hop_cpu_value_new(g, i, md, e);
+}
+
+int
+hop_cpu_value_as(struct hop_cpu_prog *g, enum hop_cpu_list list, int i, const struct hop_dn_md *md,
+                 struct hop_cpu_buf **out, struct hop_err *e)
+{
+    struct hop_cpu_value *v = &g->values[i];
+    int rc = place(g, i, md, e);
+
+    *out = NULL;
+    if (rc)
+        return rc;
+    if (hop_dn_md_equal(v->md, md)) {
+        v->buf->n_refs++;
+        *out = v->buf;
+        return HOP_OK;
+    }
+    if (!(*out = hop_cpu_buf_get(g->plan, hop_dn_md_bytes(md), e)))
+        return HOP_ENOMEM;
+    return reorder(g, list, v->md, v->buf->p, md, (*out)->p, e);
+}
+
+int
+hop_cpu_value_any(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    struct hop_cpu_value *v = &g->values[i];
+    const struct hop_dn_md *md;
+    struct hop_cpu_buf *copy;
+    int rc = place(g, i, NULL, e);
+
+    if (rc || hop_dn_md_block(v->md))
+        return rc;
+    if (!(md = hop_cpu_md_last(g, v, e)))
+        return HOP_ENOMEM;
+    if ((rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, i, md, &copy, e)))
+        return rc;
+    hop_cpu_buf_put(v->buf);
+    v->buf = copy;
+    v->md = md;
+    return HOP_OK;
+}
+
+void
+hop_cpu_value_alias(struct hop_cpu_prog *g, int i)
+{
+    struct hop_cpu_value *from = &g->values[i], *to = &g->values[i + 1];
+
+    to->md = from->md;
+    to->buf = from->buf;
+    to->buf->n_refs++;
+    to->keep = from->keep;
+}
+
+bool
+hop_cpu_can_overwrite(const struct hop_cpu_prog *g, int i, enum hop_cpu_keep max)
+{
+    return !g->is_training || g->values[i].keep <= max;
+}
+
+/* ---- 4 gradients ---- */
+
+int
+hop_cpu_grad_new(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, struct hop_err *e)
+{
+    struct hop_cpu_buf *b = hop_cpu_buf_get(g->plan, hop_dn_md_bytes(md), e);
+
+    if (!b)
+        return HOP_ENOMEM;
+    hop_cpu_grad_give(g, i, md, b);
+    return HOP_OK;
+}
+
+void
+hop_cpu_grad_give(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+                  struct hop_cpu_buf *take)
+{
+    g->values[i].grad_md = md;
+    g->values[i].grad = take;
+}
+
+int
+hop_cpu_grad_take(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+                  struct hop_cpu_buf **out, struct hop_err *e)
+{
+    struct hop_cpu_value *v = &g->values[i];
+    int rc;
+
+    if (hop_dn_md_equal(v->grad_md, md)) {
+        *out = v->grad;
+        v->grad = NULL;
+        return HOP_OK;
+    }
+    if (!(*out = hop_cpu_buf_get(g->plan, hop_dn_md_bytes(md), e)))
+        return HOP_ENOMEM;
+    if ((rc = reorder(g, HOP_CPU_BACKWARD, v->grad_md, v->grad->p, md, (*out)->p, e)))
+        return rc;
+    hop_cpu_buf_put(v->grad);
+    v->grad = NULL;
+    return HOP_OK;
+}
+
+/* ---- 5 weights ---- */
+
+int
+hop_cpu_weight_as(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, float **out,
+                  struct hop_err *e)
+{
+    const struct hop_cpu_weight *w = &g->plan->weights[i];
+
+    if (hop_dn_md_equal(w->md, md)) {
+        *out = w->v;
+        return HOP_OK;
+    }
+    if (!(*out = hop_cpu_own(g, hop_dn_md_bytes(md), e)))
+        return HOP_ENOMEM;
+    return reorder(g, HOP_CPU_PREPARE, w->md, w->v, md, *out, e);
+}
+
+int
+hop_cpu_weight_gradient(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, float **out,
+                        struct hop_err *e)
+{
+    if (hop_dn_md_equal(g->plan->weights[i].md, md))
+        *out = g->plan->weights[i].g;
+    else
+        *out = hop_cpu_own(g, hop_dn_md_bytes(md), e);
+    return *out ? HOP_OK : HOP_ENOMEM;
+}
+
+int
+hop_cpu_weight_gradient_done(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, float *dw,
+                             struct hop_err *e)
+{
+    const struct hop_cpu_weight *w = &g->plan->weights[i];
+
+    return dw == w->g ? HOP_OK : reorder(g, HOP_CPU_BACKWARD, md, dw, w->md, w->g, e);
+}
+
+const struct hop_activation *
+hop_cpu_next_act(const struct hop_cpu_prog *g, int i)
+{
+    const struct hop_layer *next = &g->plan->spec.net->layers[i + 1];
+    const struct hop_activation *a;
+
+    if (i + 1 >= g->plan->n_ops || strcmp(next->kind->name, "Activation"))
+        return NULL;
+    a = next->params;
+    return a->act == HOP_LINEAR || a->act == HOP_SOFTMAX ? NULL : a;
+}

@@ -1,0 +1,184 @@
+/* BatchNormalization over the last axis. Flat inputs are [N,C,1,1] to oneDNN. */
+#include "engine/cpu/plan.h"
+
+struct bnorm {
+    int64_t c;
+    float keep, unbias;
+    float *mean, *variance; /* [c] of the batch */
+    float *moving_mean, *moving_variance;
+};
+
+/* The layer's weights in order: gamma and beta if there are such, then the moving statistics. */
+struct places {
+    struct hop_cpu_weight *gamma, *beta, *mean, *variance;
+};
+
+static struct places
+places(struct hop_cpu_prog *g, int i)
+{
+    const struct hop_layer *l = &g->plan->spec.net->layers[i];
+    const struct hop_batch_norm *p = l->params;
+    struct hop_cpu_weight *w = &g->plan->weights[l->i_weight];
+    struct places at = {NULL, NULL, NULL, NULL};
+
+    if (p->has_scale)
+        at.gamma = w++;
+    if (p->has_center)
+        at.beta = w++;
+    at.mean = w++;
+    at.variance = w;
+    return at;
+}
+
+static int
+place_weights(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    const struct hop_layer *l = &g->plan->spec.net->layers[i];
+    const struct hop_dn_md *md = hop_dn_md_new(g->set, 1, &g->values[i].c, HOP_DN_X, e);
+    int rc = md ? HOP_OK : HOP_ENOMEM;
+
+    for (int k = 0; k < l->n_weights && !rc; k++)
+        rc = hop_cpu_weight_place(g, l->i_weight + k, md, e);
+    return rc;
+}
+
+static void
+move_statistics(void *arg, const struct hop_cpu_now *now)
+{
+    const struct bnorm *s = arg;
+
+    (void)now;
+    for (int64_t c = 0; c < s->c; c++) {
+        float mean = s->mean[c], variance = s->variance[c] * s->unbias;
+
+        s->moving_mean[c] = s->moving_mean[c] - (s->moving_mean[c] - mean) * s->keep;
+        s->moving_variance[c] =
+            s->moving_variance[c] - (s->moving_variance[c] - variance) * s->keep;
+    }
+}
+
+/* The primitive: in the layout of the input, or channels-last if that has no fast one. */
+static int
+choose(struct hop_cpu_prog *g, int i, const struct hop_dn_bnorm *c, struct hop_err *e)
+{
+    enum hop_dn_pass pass = g->is_training ? HOP_DN_TRAIN : HOP_DN_INFER;
+    const struct hop_cpu_value *x = &g->values[i];
+    struct hop_cpu_node *nd = &g->nodes[i];
+    const struct hop_dn_md *last = hop_cpu_md(g, x, HOP_DN_NHWC, e);
+    int rc;
+
+    if (!last)
+        return HOP_ENOMEM;
+    nd->md = x->is_flat ? last : x->md;
+    if ((rc = hop_dn_bnorm(g->set, pass, c, nd->md, NULL, &nd->fwd, e)))
+        return rc;
+    if (nd->md == last || !hop_dn_prim_is_slow(nd->fwd))
+        return HOP_OK;
+    nd->md = last;
+    return hop_dn_bnorm(g->set, pass, c, nd->md, NULL, &nd->fwd, e);
+}
+
+static struct hop_dn_bnorm
+describe(const struct hop_cpu_prog *g, int i)
+{
+    const struct hop_batch_norm *p = g->plan->spec.net->layers[i].params;
+
+    return (struct hop_dn_bnorm){(float)p->epsilon, p->has_scale, p->has_center};
+}
+
+/* Value i as nd->md sees it. */
+static int
+input(struct hop_cpu_prog *g, enum hop_cpu_list list, int i, struct hop_cpu_buf **out,
+      struct hop_err *e)
+{
+    const struct hop_cpu_value *x = &g->values[i];
+
+    return hop_cpu_value_as(g, list, i, x->is_flat ? x->md : g->nodes[i].md, out, e);
+}
+
+static int
+make_statistics(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    const struct hop_batch_norm *p = g->plan->spec.net->layers[i].params;
+    const struct hop_cpu_value *x = &g->values[i];
+    struct places at = places(g, i);
+    float count = (float)(x->n * x->h * x->w);
+    struct bnorm *s = hop_cpu_own(g, sizeof *s, e);
+
+    if (!s)
+        return HOP_ENOMEM;
+    *s = (struct bnorm){.c = x->c, .keep = (float)(1.0 - p->momentum), .unbias = 1.0f,
+                        .moving_mean = at.mean->v, .moving_variance = at.variance->v};
+    /* As Keras 2's fused kernel, which does images only. */
+    if (!x->is_flat && count > 1.0f)
+        s->unbias = count / (count - 1.0f);
+    s->mean = hop_cpu_own(g, (size_t)x->c * sizeof(float), e);
+    s->variance = hop_cpu_own(g, (size_t)x->c * sizeof(float), e);
+    g->nodes[i].aux = s;
+    return s->mean && s->variance ? HOP_OK : HOP_ENOMEM;
+}
+
+static int
+forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    struct hop_cpu_value *x = &g->values[i], *y = &g->values[i + 1];
+    struct hop_dn_bnorm c = describe(g, i);
+    struct hop_cpu_node *nd = &g->nodes[i];
+    struct places at;
+    const struct bnorm *s;
+    struct hop_cpu_buf *b_x;
+    int rc;
+
+    if ((rc = hop_cpu_value_any(g, i, e)) || (rc = place_weights(g, i, e)) ||
+        (rc = choose(g, i, &c, e)))
+        return rc;
+    if ((g->is_training && (rc = make_statistics(g, i, e))) ||
+        (rc = input(g, HOP_CPU_FORWARD, i, &b_x, e)) ||
+        (rc = hop_cpu_value_new(g, i + 1, x->is_flat ? x->md : nd->md, e)))
+        return rc;
+    at = places(g, i);
+    s = nd->aux;
+    struct hop_dn_bind b[] = {{HOP_DN_SRC, nd->md, b_x->p},
+                              {HOP_DN_DST, nd->md, y->buf->p},
+                              {HOP_DN_MEAN, at.mean->md, s ? s->mean : at.mean->v},
+                              {HOP_DN_VARIANCE, at.mean->md, s ? s->variance : at.variance->v},
+                              {HOP_DN_SCALE, at.mean->md, at.gamma ? at.gamma->v : NULL},
+                              {HOP_DN_SHIFT, at.mean->md, at.beta ? at.beta->v : NULL}};
+    rc = hop_cpu_exec(g, HOP_CPU_FORWARD, nd->fwd, b, 6, e);
+    hop_cpu_buf_put(b_x);
+    return rc || !s ? rc : hop_cpu_call(g, HOP_CPU_FORWARD, move_statistics, nd->aux, e);
+}
+
+static int
+backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    struct hop_cpu_value *x = &g->values[i];
+    struct hop_dn_bnorm c = describe(g, i);
+    struct hop_cpu_node *nd = &g->nodes[i];
+    const struct hop_dn_md *md = x->is_flat ? x->md : nd->md;
+    const struct bnorm *s = nd->aux;
+    struct places at = places(g, i);
+    struct hop_cpu_buf *b_x, *dy;
+    struct hop_dn_prim *p;
+    int rc;
+
+    if ((rc = hop_dn_bnorm(g->set, HOP_DN_BWD_DATA, &c, nd->md, nd->fwd, &p, e)) ||
+        (rc = hop_cpu_grad_take(g, i + 1, md, &dy, e)) ||
+        (rc = input(g, HOP_CPU_BACKWARD, i, &b_x, e)) || (rc = hop_cpu_grad_new(g, i, md, e)))
+        return rc;
+    struct hop_dn_bind b[] = {{HOP_DN_SRC, nd->md, b_x->p},
+                              {HOP_DN_MEAN, at.mean->md, s->mean},
+                              {HOP_DN_VARIANCE, at.mean->md, s->variance},
+                              {HOP_DN_DIFF_DST, nd->md, dy->p},
+                              {HOP_DN_SCALE, at.mean->md, at.gamma ? at.gamma->v : NULL},
+                              {HOP_DN_SHIFT, at.mean->md, at.beta ? at.beta->v : NULL},
+                              {HOP_DN_DIFF_SRC, nd->md, g->values[i].grad->p},
+                              {HOP_DN_DIFF_SCALE, at.mean->md, at.gamma ? at.gamma->g : NULL},
+                              {HOP_DN_DIFF_SHIFT, at.mean->md, at.beta ? at.beta->g : NULL}};
+    rc = hop_cpu_exec(g, HOP_CPU_BACKWARD, p, b, 9, e);
+    hop_cpu_buf_put(b_x);
+    hop_cpu_buf_put(dy);
+    return rc;
+}
+
+const struct hop_cpu_op hop_cpu_op_batch_normalization = {"BatchNormalization", forward, backward};

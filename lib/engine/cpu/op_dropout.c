@@ -1,0 +1,159 @@
+/* Dropout. The mask is drawn by counters of canonical element numbers, kept as bytes in canonical
+ * order for backward, and looked up wherever a layout put the element. */
+#include "base/rng.h"
+#include "engine/cpu/plan.h"
+
+struct dropout {
+    int64_t n, hw, c, block; /* examples, positions, channels; as hop_dn_md_block */
+    uint32_t i_layer, limit;
+    float scale;
+    uint8_t *mask; /* [n, hw, c] and up to 31 more: 1 = kept */
+    const float *x;
+    float *y, *dy;
+};
+
+enum { WIDE = 8 }; /* counters drawn at once, side by side in vector registers */
+
+/* hop_philox for counters c0 .. c0 + WIDE - 1 (without carry into c1); the comparison included. */
+HOP_CPU_HOT static void
+draw(uint64_t key, uint32_t first, uint32_t high, uint32_t layer, uint32_t t, uint32_t limit,
+     uint8_t *mask)
+{
+    uint32_t a[WIDE], b[WIDE], c[WIDE], d[WIDE], k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+
+    for (uint32_t i = 0; i < WIDE; i++) {
+        a[i] = first + i;
+        b[i] = high;
+        c[i] = layer;
+        d[i] = t;
+    }
+    for (int round = 0; round < 10; round++) {
+        for (int i = 0; i < WIDE; i++) {
+            uint64_t p0 = (uint64_t)0xD2511F53u * a[i], p1 = (uint64_t)0xCD9E8D57u * c[i];
+
+            a[i] = (uint32_t)(p1 >> 32) ^ b[i] ^ k0;
+            b[i] = (uint32_t)p1;
+            c[i] = (uint32_t)(p0 >> 32) ^ d[i] ^ k1;
+            d[i] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+    for (int i = 0; i < WIDE; i++) {
+        mask[4 * i] = a[i] >= limit;
+        mask[4 * i + 1] = b[i] >= limit;
+        mask[4 * i + 2] = c[i] >= limit;
+        mask[4 * i + 3] = d[i] >= limit;
+    }
+}
+
+static void
+draw_mask(const struct dropout *s, const struct hop_cpu_now *now)
+{
+    int64_t n = s->n * s->hw * s->c;
+
+    /* Blocks of WIDE counters start at multiples of WIDE, so the low word never wraps inside. */
+    for (int64_t e = 0; e < n; e += 4 * WIDE)
+        draw(now->dropout_key, (uint32_t)(e / 4), (uint32_t)((uint64_t)(e / 4) >> 32), s->i_layer,
+             now->t, s->limit, s->mask + e);
+}
+
+HOP_CPU_HOT static void
+apply_row(const uint8_t *mask, float scale, int64_t n, const float *x, float *y)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float kept = x[i] * scale;
+
+        y[i] = mask[i] ? kept : 0.0f;
+    }
+}
+
+/* x to y, which may be the same memory. */
+static void
+apply(const struct dropout *s, const float *x, float *y)
+{
+    int64_t b = s->block;
+
+    if (b == s->c || (s->c % b == 0 && s->hw == 1)) {
+        apply_row(s->mask, s->scale, s->n * s->hw * s->c, x, y);
+        return;
+    }
+    for (int64_t i = 0; i < s->n; i++)
+        for (int64_t c0 = 0; c0 < s->c; c0 += b) {
+            const uint8_t *mask = s->mask + i * s->hw * s->c + c0;
+            int64_t n = s->c - c0 < b ? s->c - c0 : b;
+
+            for (int64_t j = 0; j < s->hw; j++, x += b, y += b) {
+                apply_row(mask + j * s->c, s->scale, n, x, y);
+                for (int64_t k = n; k < b; k++)
+                    y[k] = 0.0f;
+            }
+        }
+}
+
+static void
+run_forward(void *arg, const struct hop_cpu_now *now)
+{
+    const struct dropout *s = arg;
+
+    draw_mask(s, now);
+    apply(s, s->x, s->y);
+}
+
+static void
+run_backward(void *arg, const struct hop_cpu_now *now)
+{
+    const struct dropout *s = arg;
+
+    (void)now;
+    apply(s, s->dy, s->dy);
+}
+
+static int
+forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    const struct hop_dropout *conf = g->plan->spec.net->layers[i].params;
+    struct hop_cpu_value *x = &g->values[i], *y = &g->values[i + 1];
+    struct dropout *s;
+    int rc = hop_cpu_value_any(g, i, e);
+
+    if (rc)
+        return rc;
+    /* Over a ReLU's output, too: its backward asks only where it was positive, and where dropout
+     * put a zero the gradient is zero already. */
+    if (!g->is_training || conf->rate == 0 || hop_cpu_can_overwrite(g, i, HOP_CPU_KEEP_SIGN))
+        hop_cpu_value_alias(g, i);
+    else if ((rc = hop_cpu_value_new(g, i + 1, x->md, e)))
+        return rc;
+    if (!g->is_training || conf->rate == 0)
+        return HOP_OK;
+    if (!(s = hop_cpu_own(g, sizeof *s, e)))
+        return HOP_ENOMEM;
+    *s = (struct dropout){.n = x->n, .hw = x->h * x->w, .c = x->c, .i_layer = (uint32_t)i,
+                          .block = hop_dn_md_block(x->md), .x = x->buf->p, .y = y->buf->p};
+    s->limit = (uint32_t)(conf->rate * 4294967296.0);
+    s->scale = (float)(1.0 / (1.0 - conf->rate));
+    if (!(s->mask = hop_cpu_own(g, (size_t)(s->n * s->hw * s->c + 4 * WIDE), e)))
+        return HOP_ENOMEM;
+    g->nodes[i].aux = s;
+    return hop_cpu_call(g, HOP_CPU_FORWARD, run_forward, s, e);
+}
+
+static int
+backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    const struct hop_cpu_value *y = &g->values[i + 1];
+    struct dropout *s = g->nodes[i].aux;
+    struct hop_cpu_buf *dy;
+    int rc = hop_cpu_grad_take(g, i + 1, y->md, &dy, e);
+
+    if (rc)
+        return rc;
+    hop_cpu_grad_give(g, i, y->md, dy);
+    if (!s)
+        return HOP_OK;
+    s->dy = dy->p;
+    return hop_cpu_call(g, HOP_CPU_BACKWARD, run_backward, s, e);
+}
+
+const struct hop_cpu_op hop_cpu_op_dropout = {"Dropout", forward, backward};

@@ -1,0 +1,85 @@
+/* Rescaling and Normalization: y = x * scale[c] + offset[c]. */
+#include "engine/cpu/plan.h"
+
+struct rescaling {
+    int64_t n, hw, c, block; /* as hop_dn_md_block */
+    const struct hop_rescaling *conf;
+    const float *x;
+    float *y, *dy;
+};
+
+/* y = x * scale + offset (offset NULL: none); y may be x. Padding becomes 0. */
+static void
+apply(const struct rescaling *s, const float *x, float *y, bool wants_offset)
+{
+    const struct hop_rescaling *p = s->conf;
+    int64_t b = s->block;
+
+    for (int64_t i = 0; i < s->n; i++)
+        for (int64_t c0 = 0; c0 < s->c; c0 += b)
+            for (int64_t j = 0; j < s->hw; j++, x += b, y += b)
+                for (int64_t k = 0; k < b; k++) {
+                    int64_t c = p->n == 1 ? 0 : c0 + k;
+                    float v = c0 + k < s->c ? x[k] * p->scale[c] : 0.0f;
+
+                    y[k] = wants_offset && c0 + k < s->c ? v + p->offset[c] : v;
+                }
+}
+
+static void
+run_forward(void *arg, const struct hop_cpu_now *now)
+{
+    const struct rescaling *s = arg;
+
+    (void)now;
+    apply(s, s->x, s->y, true);
+}
+
+static void
+run_backward(void *arg, const struct hop_cpu_now *now)
+{
+    const struct rescaling *s = arg;
+
+    (void)now;
+    apply(s, s->dy, s->dy, false);
+}
+
+static int
+forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    struct hop_cpu_value *x = &g->values[i], *y = &g->values[i + 1];
+    struct rescaling *s = hop_cpu_own(g, sizeof *s, e);
+    int rc;
+
+    if (!s)
+        return HOP_ENOMEM;
+    if ((rc = hop_cpu_value_any(g, i, e)))
+        return rc;
+    if (hop_cpu_can_overwrite(g, i, HOP_CPU_FREE))
+        hop_cpu_value_alias(g, i);
+    else if ((rc = hop_cpu_value_new(g, i + 1, x->md, e)))
+        return rc;
+    *s = (struct rescaling){.n = x->n, .hw = x->h * x->w, .c = x->c,
+                            .block = hop_dn_md_block(x->md), .x = x->buf->p, .y = y->buf->p,
+                            .conf = g->plan->spec.net->layers[i].params};
+    g->nodes[i].aux = s;
+    return hop_cpu_call(g, HOP_CPU_FORWARD, run_forward, s, e);
+}
+
+static int
+backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    const struct hop_cpu_value *y = &g->values[i + 1];
+    struct rescaling *s = g->nodes[i].aux;
+    struct hop_cpu_buf *dy;
+    int rc = hop_cpu_grad_take(g, i + 1, y->md, &dy, e);
+
+    if (rc)
+        return rc;
+    hop_cpu_grad_give(g, i, y->md, dy);
+    s->dy = dy->p;
+    return hop_cpu_call(g, HOP_CPU_BACKWARD, run_backward, s, e);
+}
+
+const struct hop_cpu_op hop_cpu_op_rescaling = {"Rescaling", forward, backward};
+const struct hop_cpu_op hop_cpu_op_normalization = {"Normalization", forward, backward};

@@ -1,0 +1,303 @@
+/* Plans and programs of the device "cpu". 1 layers  2 programs  3 plans */
+#include "engine/cpu/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+/* ---- 1 layers ---- */
+
+/* To add a layer here: op_NAME.c and a row. */
+#define ROWS(X)                                                                                    \
+    X(activation)                                                                                  \
+    X(average_pooling2d)                                                                           \
+    X(batch_normalization)                                                                         \
+    X(conv2d)                                                                                      \
+    X(dense)                                                                                       \
+    X(dropout)                                                                                     \
+    X(flatten)                                                                                     \
+    X(global_average_pooling2d)                                                                    \
+    X(max_pooling2d)                                                                               \
+    X(normalization)                                                                               \
+    X(rescaling)
+
+#define DECLARE(name) extern const struct hop_cpu_op hop_cpu_op_##name;
+#define POINT(name)   &hop_cpu_op_##name,
+ROWS(DECLARE)
+static const struct hop_cpu_op *const ops[] = {ROWS(POINT)};
+
+static int
+find_op(const struct hop_layer *l, const struct hop_cpu_op **out, struct hop_err *e)
+{
+    for (size_t i = 0; i < HOP_LEN(ops); i++) {
+        if (!strcmp(ops[i]->kind, l->kind->name)) {
+            *out = ops[i];
+            return HOP_OK;
+        }
+    }
+    return hop_fail(e, HOP_EFORMAT, l->name, "choose another --device",
+                    "device cpu has no layer %s", l->kind->name);
+}
+
+/* ---- 2 programs ---- */
+
+static void
+prog_free(struct hop_cpu_prog *g)
+{
+    if (!g)
+        return;
+    hop_dn_set_free(g->set);
+    for (struct hop_cpu_owned *o = g->owned, *next; o; o = next) {
+        next = o->next;
+        free(o->p);
+        free(o);
+    }
+    for (int i = 0; i < HOP_CPU_N_LISTS; i++)
+        free(g->lists[i]);
+    free(g);
+}
+
+static struct hop_cpu_value
+describe(const struct hop_shape *s, int64_t n)
+{
+    struct hop_cpu_value v = {.n = n, .c = s->d[s->n_dims - 1], .h = 1, .w = 1};
+
+    v.is_flat = s->n_dims == 1;
+    for (int i = 0; i + 1 < s->n_dims; i++) {
+        if (i + 2 < s->n_dims)
+            v.h *= s->d[i];
+        else
+            v.w = s->d[i];
+    }
+    return v;
+}
+
+static bool
+has_trainable(const struct hop_net *net, const struct hop_layer *l)
+{
+    for (int k = 0; k < l->n_weights; k++)
+        if (net->weights[l->i_weight + k].is_trainable)
+            return true;
+    return false;
+}
+
+/* Values without memory yet, and which of them need a gradient. */
+static void
+describe_values(struct hop_cpu_prog *g)
+{
+    const struct hop_net *net = g->plan->spec.net;
+    bool wants = false;
+
+    g->values[0] = describe(&net->input, g->n);
+    for (int i = 0; i < g->plan->n_ops; i++) {
+        wants = wants || (g->is_training && has_trainable(net, &net->layers[i]));
+        g->values[i + 1] = describe(&net->layers[i].out_shape, g->n);
+        g->values[i + 1].wants_grad = wants;
+    }
+}
+
+static int
+build_forward(struct hop_cpu_prog *g, struct hop_err *e)
+{
+    const struct hop_net *net = g->plan->spec.net;
+    const struct hop_cpu_op *op = NULL;
+    int rc;
+
+    for (int i = 0; i < g->plan->n_ops; i++) {
+        if ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->forward(g, i, e)))
+            return rc;
+        if (!g->is_training)
+            hop_cpu_buf_put(g->values[i].buf);
+    }
+    return hop_cpu_value_any(g, g->plan->n_ops, e);
+}
+
+static int
+build_backward(struct hop_cpu_prog *g, struct hop_err *e)
+{
+    const struct hop_net *net = g->plan->spec.net;
+    struct hop_cpu_value *z = &g->values[g->plan->n_ops];
+    const struct hop_cpu_op *op = NULL;
+    int rc;
+
+    if (!z->wants_grad)
+        return HOP_OK;
+    if ((rc = hop_cpu_grad_new(g, g->plan->n_ops, z->md, e)))
+        return rc;
+    g->dz = z->grad->p;
+    for (int i = g->plan->n_ops - 1; i >= 0; i--) {
+        if (!g->values[i + 1].wants_grad)
+            break;
+        if ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->backward(g, i, e)))
+            return rc;
+        hop_cpu_buf_put(g->values[i + 1].buf);
+    }
+    return HOP_OK;
+}
+
+static int
+build(struct hop_cpu_prog *g, struct hop_err *e)
+{
+    size_t n_ops = (size_t)g->plan->n_ops, bytes;
+    int64_t k = g->plan->spec.net->output.d[0];
+    void *scratch;
+    int rc;
+
+    /* Programs run one at a time, so each may use all of the pool. */
+    for (struct hop_cpu_buf *b = g->plan->pool; b; b = b->next)
+        b->n_refs = 0;
+    if (!(g->set = hop_dn_set_new(g->plan->d->dn, e)) ||
+        !(g->values = hop_cpu_own(g, (n_ops + 1) * sizeof *g->values, e)) ||
+        !(g->nodes = hop_cpu_own(g, n_ops * sizeof *g->nodes, e)) ||
+        !(g->y = hop_cpu_own(g, (size_t)g->n * sizeof *g->y, e)) ||
+        !(g->p = hop_cpu_own(g, (size_t)(g->n * k) * sizeof *g->p, e)))
+        return HOP_ENOMEM;
+    describe_values(g);
+    if ((rc = build_forward(g, e)) || (g->is_training && (rc = build_backward(g, e))))
+        return rc;
+    bytes = hop_dn_set_scratch_bytes(g->set);
+    if (!(scratch = hop_cpu_own(g, bytes, e)))
+        return HOP_ENOMEM;
+    return hop_dn_set_scratch(g->set, scratch, e);
+}
+
+/* Shards differ little in size, so few sizes of the last batch ever come: keep the program of the
+ * full batch and some more, and drop the oldest of those. */
+static void
+drop_old_progs(struct hop_plan *p)
+{
+    struct hop_cpu_prog *g = p->progs, *old;
+
+    for (int i = 0; g && i < 2; i++)
+        g = g->next;
+    while (g && g->next && g->next->next) {
+        old = g->next;
+        g->next = old->next;
+        prog_free(old);
+    }
+}
+
+int
+hop_cpu_prog_get(struct hop_plan *p, int64_t n, bool is_training, struct hop_cpu_prog **out,
+                 struct hop_err *e)
+{
+    struct hop_cpu_prog *g;
+    int rc;
+
+    *out = NULL;
+    for (g = p->progs; g; g = g->next) {
+        if (g->n == n && g->is_training == is_training) {
+            *out = g;
+            return HOP_OK;
+        }
+    }
+    if (!(g = hop_alloc(1, sizeof *g, e)))
+        return HOP_ENOMEM;
+    g->plan = p;
+    g->n = n;
+    g->is_training = is_training;
+    if ((rc = build(g, e))) {
+        prog_free(g);
+        return rc;
+    }
+    drop_old_progs(p);
+    g->next = p->progs;
+    p->progs = g;
+    *out = g;
+    return HOP_OK;
+}
+
+int
+hop_cpu_prog_run(const struct hop_cpu_prog *g, enum hop_cpu_list list,
+                 const struct hop_cpu_now *now, struct hop_err *e)
+{
+    int rc = HOP_OK;
+
+    for (size_t i = 0; i < g->n_steps[list] && !rc; i++) {
+        const struct hop_cpu_step *s = &g->lists[list][i];
+
+        if (s->exec)
+            rc = hop_dn_exec_run(s->exec, e);
+        else
+            s->fn(s->arg, now);
+    }
+    return rc;
+}
+
+void
+hop_cpu_plan_impls(const struct hop_plan *p, struct hop_str *out)
+{
+    static const char *const names[] = {"prepare", "forward", "backward"};
+
+    for (const struct hop_cpu_prog *g = p->progs; g; g = g->next)
+        for (int l = 0; l < HOP_CPU_N_LISTS; l++)
+            for (size_t i = 0; i < g->n_steps[l]; i++)
+                if (g->lists[l][i].exec)
+                    hop_str_addf(out, "%s %s\n", names[l], hop_dn_exec_impl(g->lists[l][i].exec));
+}
+
+/* ---- 3 plans ---- */
+
+void
+hop_cpu_plan_free(struct hop_plan *p)
+{
+    if (!p)
+        return;
+    for (struct hop_cpu_prog *g = p->progs, *next; g; g = next) {
+        next = g->next;
+        prog_free(g);
+    }
+    for (struct hop_cpu_buf *b = p->pool, *next; b; b = next) {
+        next = b->next;
+        free(b->p);
+        free(b);
+    }
+    hop_cpu_weights_free(p);
+    hop_dn_set_free(p->set);
+    free(p);
+}
+
+size_t
+hop_cpu_plan_bytes(const struct hop_plan *p)
+{
+    size_t bytes = p->bytes;
+
+    for (const struct hop_cpu_prog *g = p->progs; g; g = g->next)
+        bytes += g->bytes;
+    return bytes;
+}
+
+int
+hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan **out,
+                struct hop_err *e)
+{
+    const struct hop_net *net = spec->net;
+    const struct hop_layer *last = &net->layers[net->n_layers - 1];
+    struct hop_cpu_prog *g;
+    struct hop_plan *p;
+    int rc;
+
+    *out = NULL;
+    if (spec->precision && strcmp(spec->precision, "fp32"))
+        return hop_fail(e, HOP_EARG, "--precision", "fp32", "device cpu cannot do \"%.20s\"",
+                        spec->precision);
+    if (!(p = hop_alloc(1, sizeof *p, e)))
+        return HOP_ENOMEM;
+    hop_dn_threads(d->n_threads);
+    p->d = d;
+    p->spec = *spec;
+    p->ends_in_softmax = !strcmp(last->kind->name, "Activation") && last->out_shape.n_dims == 1 &&
+                         ((const struct hop_activation *)last->params)->act == HOP_SOFTMAX;
+    p->n_ops = net->n_layers - p->ends_in_softmax;
+    if (spec->is_training)
+        p->n_slots = spec->optim->slots(spec->optim_conf, NULL);
+    p->weights = hop_alloc((size_t)net->n_weights, sizeof *p->weights, e);
+    p->set = hop_dn_set_new(d->dn, e);
+    rc = p->weights && p->set ? hop_cpu_prog_get(p, spec->batch_size, spec->is_training, &g, e)
+                              : HOP_ENOMEM;
+    if (rc)
+        hop_cpu_plan_free(p);
+    else
+        *out = p;
+    return rc;
+}

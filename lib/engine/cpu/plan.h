@@ -1,0 +1,266 @@
+/* plan - what the files of the device "cpu" share.
+ *
+ * A plan holds the model (weights, gradients, slots) in the layout in which oneDNN computes each
+ * weight's gradient, and programs: the whole net compiled for one batch size, for training or
+ * inference. A program is three lists of steps, run in order without allocating anything: prepare
+ * (copies of weights in other layouts), forward, backward. One op_NAME.c per kind of layer appends
+ * that layer's steps when a program is built.
+ *
+ * Values are what flows between layers: value i is the input of layer i, value i+1 its output.
+ * Their memory comes from the plan's pool and returns to it while the program is being built, as
+ * soon as no later step reads it, so the pool is the memory plan.
+ */
+#ifndef HOP_ENGINE_CPU_PLAN_H
+#define HOP_ENGINE_CPU_PLAN_H
+
+#include "engine/cpu/dn.h"
+#include "engine/engine.h"
+
+/* Loops marked so are compiled a second time for CPUs with AVX2 and chosen at start; the bits are
+ * equal, since no operation is reordered or contracted. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) &&       \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define HOP_CPU_HOT __attribute__((target_clones("arch=haswell", "default")))
+#else
+#define HOP_CPU_HOT
+#endif
+
+struct hop_device {
+    struct hop_dn_engine *dn;
+    int n_threads;
+    char fingerprint[96];
+};
+
+struct hop_data {
+    struct hop_examples x;
+    int64_t c;    /* channels, or columns */
+    float *table; /* U8 only: [c][256] normalised values */
+};
+
+struct hop_cpu_weight {
+    const struct hop_dn_md *md; /* NULL until the first program is built */
+    size_t n;                   /* floats, padding (always 0) included */
+    float *v, *g, *slots[HOP_MAX_SLOTS];
+    /* Canonical position (a,b,c,d) lies at at[0][a] + at[1][b] + at[2][c] + at[3][d]; leading
+     * axes that the weight does not have are of length 1. */
+    int64_t dims[4], *at[4]; /* at[0] owns the memory */
+};
+
+struct hop_cpu_buf { /* one piece of the pool */
+    float *p;
+    size_t bytes;
+    int n_refs; /* 0 = free */
+    struct hop_cpu_buf *next;
+};
+
+/* What a layer's backward pass reads of its own output, which the next layer must not overwrite. */
+enum hop_cpu_keep { HOP_CPU_FREE, HOP_CPU_KEEP_SIGN, HOP_CPU_KEEP };
+
+struct hop_cpu_value {
+    int64_t n, c, h, w; /* h = w = 1 if flat */
+    bool is_flat;       /* described as [N,C], else as [N,C,H,W] */
+    const struct hop_dn_md *md; /* NULL: not placed yet (the input, whose first reader chooses) */
+    struct hop_cpu_buf *buf;
+    enum hop_cpu_keep keep;
+    bool wants_grad;
+    const struct hop_dn_md *grad_md;
+    struct hop_cpu_buf *grad;
+};
+
+struct hop_cpu_now { /* what changes from step to step */
+    uint64_t dropout_key;
+    uint32_t t;
+};
+
+struct hop_cpu_step {
+    struct hop_dn_exec *exec; /* or */
+    void (*fn)(void *arg, const struct hop_cpu_now *now);
+    void *arg; /* owned by the program */
+};
+
+enum hop_cpu_list { HOP_CPU_PREPARE, HOP_CPU_FORWARD, HOP_CPU_BACKWARD, HOP_CPU_N_LISTS };
+
+struct hop_cpu_node { /* what a layer keeps from building forward to building backward */
+    struct hop_dn_prim *fwd, *bwd_weights;
+    const struct hop_dn_md *md; /* of the input as forward read it */
+    void *aux;                  /* owned by the program */
+    bool is_fused;              /* activation: done by the layer before */
+};
+
+struct hop_cpu_owned {
+    struct hop_cpu_owned *next;
+    void *p;
+};
+
+struct hop_cpu_prog {
+    struct hop_plan *plan;
+    int64_t n;
+    bool is_training;
+    struct hop_dn_set *set;
+    struct hop_cpu_value *values; /* [n_ops + 1]; the last is the logits */
+    struct hop_cpu_node *nodes;   /* [n_ops] */
+    struct hop_cpu_step *lists[HOP_CPU_N_LISTS];
+    size_t n_steps[HOP_CPU_N_LISTS], cap_steps[HOP_CPU_N_LISTS];
+    int32_t *y;    /* [n] labels of the batch */
+    float *p;      /* [n,K] probabilities */
+    float *dz;     /* [n,K] where backward reads the loss's gradient; NULL if not wanted */
+    struct hop_cpu_owned *owned;
+    size_t bytes;  /* owned; not the pool */
+    struct hop_cpu_prog *next;
+};
+
+struct hop_plan {
+    struct hop_device *d;
+    struct hop_plan_spec spec;
+    int n_ops;            /* layers that run as steps: all, or all but a final softmax */
+    bool ends_in_softmax;
+    struct hop_dn_set *set; /* of the weights' layouts */
+    struct hop_cpu_weight *weights;
+    int n_slots;
+    int64_t step;
+    struct hop_cpu_buf *pool;
+    struct hop_cpu_prog *progs; /* the first one made is the last */
+    size_t bytes;
+};
+
+/* ---- plan.c ---- */
+
+int hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan **out,
+                    struct hop_err *e);
+void hop_cpu_plan_free(struct hop_plan *p);
+size_t hop_cpu_plan_bytes(const struct hop_plan *p);
+
+/* hop_cpu_prog_get - the program for batches of n, built on first use. */
+int hop_cpu_prog_get(struct hop_plan *p, int64_t n, bool is_training, struct hop_cpu_prog **out,
+                     struct hop_err *e) HOP_MUSTUSE;
+int hop_cpu_prog_run(const struct hop_cpu_prog *g, enum hop_cpu_list list,
+                     const struct hop_cpu_now *now, struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_cpu_plan_impls - "layer implementation" lines of every primitive of the plan's programs. */
+void hop_cpu_plan_impls(const struct hop_plan *p, struct hop_str *out);
+
+/* ---- weights.c ---- */
+
+/* hop_cpu_weight_place - decide the layout of weight i, if no program has before, and allocate. */
+int hop_cpu_weight_place(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+                         struct hop_err *e) HOP_MUSTUSE;
+void hop_cpu_weights_free(struct hop_plan *p);
+int hop_cpu_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e);
+int hop_cpu_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e);
+/* hop_cpu_gradient_out - the gradients [n_params] in canonical order, 0 for statistics. */
+void hop_cpu_gradient_out(const struct hop_plan *p, float *gradient);
+double hop_cpu_penalty(const struct hop_plan *p);        /* sum of l2 * w^2 */
+void hop_cpu_add_penalty_gradient(struct hop_plan *p);   /* g += 2 * l2 * w */
+double hop_cpu_update(struct hop_plan *p);               /* one optimizer step; returns its lr */
+bool hop_cpu_weights_are_finite(const struct hop_plan *p);
+
+/* ---- build.c: for the op_*.c ---- */
+
+/* Memory that lives as long as the program, zeroed, 64-byte aligned. */
+void *hop_cpu_own(struct hop_cpu_prog *g, size_t bytes, struct hop_err *e);
+
+struct hop_cpu_buf *hop_cpu_buf_get(struct hop_plan *p, size_t bytes, struct hop_err *e);
+void hop_cpu_buf_put(struct hop_cpu_buf *b); /* drop one reference */
+
+const struct hop_dn_md *hop_cpu_md(struct hop_cpu_prog *g, const struct hop_cpu_value *v,
+                                   enum hop_dn_tag tag, struct hop_err *e);
+const struct hop_dn_md *hop_cpu_md_last(struct hop_cpu_prog *g, const struct hop_cpu_value *v,
+                                        struct hop_err *e); /* channels-last, [N,C] if flat */
+
+/* Append a step. */
+int hop_cpu_exec(struct hop_cpu_prog *g, enum hop_cpu_list list, const struct hop_dn_prim *p,
+                 const struct hop_dn_bind *b, int n, struct hop_err *e) HOP_MUSTUSE;
+int hop_cpu_call(struct hop_cpu_prog *g, enum hop_cpu_list list,
+                 void (*fn)(void *arg, const struct hop_cpu_now *now), void *arg,
+                 struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_cpu_value_as - value i in layout md, through a reorder (a step of `list`) where that differs.
+ * The caller drops the reference *out. */
+int hop_cpu_value_as(struct hop_cpu_prog *g, enum hop_cpu_list list, int i,
+                     const struct hop_dn_md *md, struct hop_cpu_buf **out, struct hop_err *e)
+    HOP_MUSTUSE;
+/* hop_cpu_value_any - value i as it lies, in a layout that hop_dn_md_block knows. */
+int hop_cpu_value_any(struct hop_cpu_prog *g, int i, struct hop_err *e) HOP_MUSTUSE;
+/* hop_cpu_value_new - memory for value i in layout md. */
+int hop_cpu_value_new(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+                      struct hop_err *e) HOP_MUSTUSE;
+/* hop_cpu_value_alias - value i + 1 is value i. */
+void hop_cpu_value_alias(struct hop_cpu_prog *g, int i);
+/* hop_cpu_can_overwrite - may layer i write its output over its input? */
+bool hop_cpu_can_overwrite(const struct hop_cpu_prog *g, int i, enum hop_cpu_keep max);
+
+/* hop_cpu_grad_take - the gradient of value i in layout md; it is no longer the value's, and the
+ * caller drops the reference. */
+int hop_cpu_grad_take(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+                      struct hop_cpu_buf **out, struct hop_err *e) HOP_MUSTUSE;
+/* hop_cpu_grad_new - memory for it; hop_cpu_grad_give - hand a reference over to value i. */
+int hop_cpu_grad_new(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+                     struct hop_err *e) HOP_MUSTUSE;
+void hop_cpu_grad_give(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+                       struct hop_cpu_buf *take);
+
+/* hop_cpu_weight_as - weight i of the net in layout md, refreshed in every prepare. */
+int hop_cpu_weight_as(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, float **out,
+                      struct hop_err *e) HOP_MUSTUSE;
+/* hop_cpu_weight_gradient - where a step writes the gradient of weight i in layout md; append that
+ * step, then call hop_cpu_weight_gradient_done. */
+int hop_cpu_weight_gradient(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, float **out,
+                            struct hop_err *e) HOP_MUSTUSE;
+int hop_cpu_weight_gradient_done(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+                                 float *dw, struct hop_err *e) HOP_MUSTUSE;
+/* The layer's fusable activation that follows layer i, or NULL. */
+const struct hop_activation *hop_cpu_next_act(const struct hop_cpu_prog *g, int i);
+
+/* ---- op_*.c ---- */
+
+struct hop_cpu_op {
+    const char *kind; /* Keras class_name */
+    /* Append layer i's steps: make value i+1 from value i. */
+    int (*forward)(struct hop_cpu_prog *g, int i, struct hop_err *e);
+    /* From the gradient of value i+1 make those of the layer's weights and, if
+     * values[i].wants_grad, of value i. Called only if either is wanted. */
+    int (*backward)(struct hop_cpu_prog *g, int i, struct hop_err *e);
+};
+
+/* ---- linear.c: for Conv2D and Dense ---- */
+
+/* Describe layer i's primitive for a pass; act: also do this activation, or NULL. */
+typedef int hop_cpu_make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass,
+                         const struct hop_activation *act, const struct hop_dn_prim *fwd,
+                         struct hop_dn_prim **out, struct hop_err *e);
+int hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err *e)
+    HOP_MUSTUSE;
+int hop_cpu_linear_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err *e)
+    HOP_MUSTUSE;
+
+/* ---- pass.c ---- */
+
+int hop_cpu_train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
+                  struct hop_result *r, struct hop_err *e);
+int hop_cpu_evaluate(struct hop_plan *p, struct hop_data *x, int64_t *confusion,
+                     struct hop_result *r, struct hop_err *e);
+int hop_cpu_predict(struct hop_plan *p, struct hop_data *x, float *probabilities,
+                    struct hop_err *e);
+int hop_cpu_gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
+                     float *gradient, double *loss, struct hop_err *e);
+
+/* ---- loss.c ---- */
+
+/* hop_cpu_softmax - z [n,K] in, p [n,K] overwritten. */
+void hop_cpu_softmax(const float *z, int64_t n, int64_t K, float *p);
+/* hop_cpu_xent - sum over examples of the cross-entropy of logits z [n,K] against classes y [n]. */
+double hop_cpu_xent(const float *z, const int32_t *y, int64_t n, int64_t K);
+/* hop_cpu_xent_gradient - dz [n,K] overwritten: (p - onehot(y)) / n. */
+void hop_cpu_xent_gradient(const float *p, const int32_t *y, int64_t n, int64_t K, float *dz);
+/* hop_cpu_hits - how many rows of p have their maximum at y; confusion [K,K] added to, or NULL. */
+int64_t hop_cpu_hits(const float *p, const int32_t *y, int64_t n, int64_t K, int64_t *confusion);
+
+/* ---- input.c ---- */
+
+/* hop_cpu_input_table - the normalised value of every byte for every channel, [c][256]. */
+void hop_cpu_input_table(const struct hop_examples *x, int64_t c, float *table);
+/* hop_cpu_input_row - example `from` of d, normalised, as row `to` of value v. */
+void hop_cpu_input_row(const struct hop_data *d, int64_t from, const struct hop_cpu_value *v,
+                       int64_t to);
+
+#endif

@@ -1,0 +1,238 @@
+/* The model's numbers: canonical order outside, oneDNN's layouts inside. 1 layout  2 load and store
+ * 3 regularisation and optimizer */
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "base/num.h"
+#include "engine/cpu/plan.h"
+
+/* ---- 1 layout ---- */
+
+void
+hop_cpu_weights_free(struct hop_plan *p)
+{
+    for (int i = 0; p->weights && i < p->spec.net->n_weights; i++) {
+        struct hop_cpu_weight *w = &p->weights[i];
+
+        free(w->v);
+        free(w->g);
+        for (int k = 0; k < HOP_MAX_SLOTS; k++)
+            free(w->slots[k]);
+        free(w->at[0]);
+    }
+    free(p->weights);
+}
+
+/* oneDNN's axis of canonical axis i: kernels are [kh,kw,C,K] here and [K,C,kh,kw] there, dense
+ * kernels [D,units] and [units,D]. */
+static int
+dn_axis(int n_dims, int i)
+{
+    static const int conv[] = {2, 3, 1, 0};
+
+    return n_dims == 4 ? conv[i] : n_dims - 1 - i;
+}
+
+static int
+make_tables(struct hop_cpu_weight *w, const struct hop_weight *net_w, const struct hop_dn_md *md,
+            struct hop_err *e)
+{
+    int n_dims = net_w->shape.n_dims, lead = 4 - n_dims;
+    int64_t n = 0;
+
+    for (int i = 0; i < 4; i++) {
+        w->dims[i] = i < lead ? 1 : net_w->shape.d[i - lead];
+        n += w->dims[i];
+    }
+    if (!(w->at[0] = hop_alloc((size_t)n, sizeof **w->at, e)))
+        return HOP_ENOMEM;
+    for (int i = 0; i < 4; i++) {
+        if (i > 0)
+            w->at[i] = w->at[i - 1] + w->dims[i - 1];
+        if (i >= lead && !hop_dn_md_axis(md, dn_axis(n_dims, i - lead), w->at[i]))
+            return hop_fail(e, HOP_EFAIL, "device cpu", "use --device=ref",
+                            "oneDNN keeps %s in a layout of its own", net_w->name);
+    }
+    return HOP_OK;
+}
+
+int
+hop_cpu_weight_place(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, struct hop_err *e)
+{
+    const struct hop_weight *net_w = &g->plan->spec.net->weights[i];
+    struct hop_cpu_weight *w = &g->plan->weights[i];
+    int n_arrays = 1, rc;
+
+    if (w->md)
+        return HOP_OK;
+    w->n = hop_dn_md_bytes(md) / sizeof(float);
+    if (!(w->v = hop_alloc_floats(w->n, e)))
+        return HOP_ENOMEM;
+    if (g->plan->spec.is_training && net_w->is_trainable) {
+        if (!(w->g = hop_alloc_floats(w->n, e)))
+            return HOP_ENOMEM;
+        for (int k = 0; k < g->plan->n_slots; k++)
+            if (!(w->slots[k] = hop_alloc_floats(w->n, e)))
+                return HOP_ENOMEM;
+        n_arrays += 1 + g->plan->n_slots;
+    }
+    if ((rc = make_tables(w, net_w, md, e)))
+        return rc;
+    g->plan->bytes += (size_t)n_arrays * w->n * sizeof(float);
+    w->md = hop_dn_md_copy(g->plan->set, md, e);
+    return w->md ? HOP_OK : HOP_ENOMEM;
+}
+
+/* ---- 2 load and store ---- */
+
+/* Copies, not library reorders: every bit of every float must come back as it went in. */
+static void
+copy_in(const struct hop_cpu_weight *w, const float *from, float *to)
+{
+    const int64_t *d = w->dims;
+
+    for (int64_t a = 0; a < d[0]; a++)
+        for (int64_t b = 0; b < d[1]; b++)
+            for (int64_t c = 0; c < d[2]; c++) {
+                float *row = to + w->at[0][a] + w->at[1][b] + w->at[2][c];
+
+                for (int64_t k = 0; k < d[3]; k++)
+                    row[w->at[3][k]] = *from++;
+            }
+}
+
+static void
+copy_out(const struct hop_cpu_weight *w, const float *from, float *to)
+{
+    const int64_t *d = w->dims;
+
+    for (int64_t a = 0; a < d[0]; a++)
+        for (int64_t b = 0; b < d[1]; b++)
+            for (int64_t c = 0; c < d[2]; c++) {
+                const float *row = from + w->at[0][a] + w->at[1][b] + w->at[2][c];
+
+                for (int64_t k = 0; k < d[3]; k++)
+                    *to++ = row[w->at[3][k]];
+            }
+}
+
+int
+hop_cpu_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e)
+{
+    (void)e;
+    for (int i = 0; i < p->spec.net->n_weights; i++) {
+        const struct hop_weight *net_w = &p->spec.net->weights[i];
+
+        copy_in(&p->weights[i], s->weights + net_w->offset, p->weights[i].v);
+        for (int k = 0; k < p->n_slots && net_w->is_trainable; k++)
+            copy_in(&p->weights[i], s->slots[k] + net_w->slot_offset, p->weights[i].slots[k]);
+    }
+    p->step = s->step;
+    return HOP_OK;
+}
+
+int
+hop_cpu_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e)
+{
+    (void)e;
+    for (int i = 0; i < p->spec.net->n_weights; i++) {
+        const struct hop_weight *net_w = &p->spec.net->weights[i];
+
+        copy_out(&p->weights[i], p->weights[i].v, s->weights + net_w->offset);
+        for (int k = 0; k < p->n_slots && net_w->is_trainable; k++)
+            copy_out(&p->weights[i], p->weights[i].slots[k], s->slots[k] + net_w->slot_offset);
+    }
+    s->step = p->step;
+    return HOP_OK;
+}
+
+void
+hop_cpu_gradient_out(const struct hop_plan *p, float *gradient)
+{
+    memset(gradient, 0, p->spec.net->n_params * sizeof *gradient);
+    for (int i = 0; i < p->spec.net->n_weights; i++)
+        if (p->weights[i].g)
+            copy_out(&p->weights[i], p->weights[i].g, gradient + p->spec.net->weights[i].offset);
+}
+
+/* ---- 3 regularisation and optimizer ---- */
+
+enum { LANES = 8 };
+
+HOP_CPU_HOT static double
+sum_of_squares(const float *v, size_t n)
+{
+    double sum[LANES] = {0}, total = 0;
+    size_t i;
+
+    for (i = 0; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            sum[k] += (double)v[i + (size_t)k] * (double)v[i + (size_t)k];
+    for (; i < n; i++)
+        total += (double)v[i] * (double)v[i];
+    for (int k = 0; k < LANES; k++)
+        total += sum[k];
+    return total;
+}
+
+double
+hop_cpu_penalty(const struct hop_plan *p)
+{
+    double total = 0;
+
+    for (int i = 0; i < p->spec.net->n_weights; i++)
+        if (p->spec.net->weights[i].l2 != 0)
+            total += p->spec.net->weights[i].l2 *
+                     sum_of_squares(p->weights[i].v, p->weights[i].n);
+    return total;
+}
+
+HOP_CPU_HOT static void
+add_scaled(float *restrict g, const float *restrict v, float scale, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        g[i] += scale * v[i];
+}
+
+void
+hop_cpu_add_penalty_gradient(struct hop_plan *p)
+{
+    for (int i = 0; i < p->spec.net->n_weights; i++)
+        if (p->spec.net->weights[i].l2 != 0 && p->weights[i].g)
+            add_scaled(p->weights[i].g, p->weights[i].v,
+                       (float)(2 * p->spec.net->weights[i].l2), p->weights[i].n);
+}
+
+double
+hop_cpu_update(struct hop_plan *p)
+{
+    double lr = hop_optim_lr(p->spec.optim_conf, p->step + 1);
+
+    for (int i = 0; i < p->spec.net->n_weights; i++) {
+        struct hop_cpu_weight *w = &p->weights[i];
+
+        if (w->g)
+            p->spec.optim->step(p->spec.optim_conf, lr, p->step + 1, w->n, w->v, w->g, w->slots);
+    }
+    p->step++;
+    return lr;
+}
+
+HOP_CPU_HOT static bool
+all_finite(const float *v, size_t n)
+{
+    uint32_t n_bad = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_bad |= (hop_f32_bits(v[i]) & 0x7F800000u) == 0x7F800000u;
+    return !n_bad;
+}
+
+bool
+hop_cpu_weights_are_finite(const struct hop_plan *p)
+{
+    for (int i = 0; i < p->spec.net->n_weights; i++)
+        if (!all_finite(p->weights[i].v, p->weights[i].n))
+            return false;
+    return true;
+}

@@ -1,0 +1,194 @@
+/* engine_test - what the tests of devices share: nets from short texts, random data, weights. */
+#ifndef HOP_TEST_ENGINE_TEST_H
+#define HOP_TEST_ENGINE_TEST_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "engine/engine.h"
+#include "net/state.h"
+
+/* Layers as JSON. act, pad and the like are bare words. */
+#define LAYER(class, config) "{\"class_name\":\"" class "\",\"config\":{" config "}},"
+#define CONV(k, kh, kw, stride, pad, act)                                                          \
+    LAYER("Conv2D", "\"filters\":" #k ",\"kernel_size\":[" #kh "," #kw "],\"strides\":" #stride    \
+                    ",\"padding\":\"" #pad "\",\"activation\":\"" #act "\"")
+#define POOL(class, size, stride, pad)                                                             \
+    LAYER(class, "\"pool_size\":" #size ",\"strides\":" #stride ",\"padding\":\"" #pad "\"")
+#define DENSE(units, act) LAYER("Dense", "\"units\":" #units ",\"activation\":\"" #act "\"")
+#define ACT(name)         LAYER("Activation", "\"activation\":\"" #name "\"")
+#define DROPOUT(rate)     LAYER("Dropout", "\"rate\":" #rate)
+#define FLATTEN           LAYER("Flatten", "")
+#define GLOBAL            LAYER("GlobalAveragePooling2D", "")
+#define BNORM             LAYER("BatchNormalization", "")
+
+enum { N_CLASSES = 5 };
+
+__attribute__((noreturn, unused)) static void
+die(const char *what, const struct hop_err *e)
+{
+    printf("Bail out! %s: %s: %s (%s)\n", what, e->where, e->what, e->hint);
+    exit(1);
+}
+
+/* input: "7,5,3"; layers: any of the above, then Dense(N_CLASSES) and softmax are added. */
+__attribute__((unused)) static struct hop_net *
+make_net(const char *input, const char *layers)
+{
+    struct hop_str text = {0};
+    struct hop_err e = {0};
+    struct hop_json *j = NULL;
+    struct hop_net *net = NULL;
+
+    hop_str_addf(&text,
+                 "{\"class_name\":\"Sequential\",\"config\":{\"name\":\"t\",\"layers\":["
+                 "{\"class_name\":\"InputLayer\",\"config\":{\"batch_input_shape\":[null,%s]}},"
+                 "%s{\"class_name\":\"Dense\",\"config\":{\"units\":%d,"
+                 "\"activation\":\"softmax\"}}]}}",
+                 input, layers, N_CLASSES);
+    if (hop_json_parse(hop_str_c(&text), text.n, layers, &j, &e) ||
+        hop_net_parse(j, layers, &net, &e))
+        die(layers, &e);
+    hop_json_free(j);
+    hop_str_clear(&text);
+    return net;
+}
+
+/* Number i of stream `key`, evenly in [-1, 1). */
+static inline float
+uniform(uint64_t key, uint64_t i)
+{
+    uint32_t r[4];
+
+    hop_philox(key, (uint32_t)(i / 4), 77, 0, 0, r);
+    return (float)(r[i % 4] >> 8) / 8388608.0f - 1.0f;
+}
+
+struct test_data {
+    struct hop_examples x;
+    void *pixels;
+    int32_t *y;
+    float *mean, *inv_std;
+};
+
+/* n random examples: U8 for images, F32 for flat inputs. */
+__attribute__((unused)) static struct test_data
+make_data(const struct hop_net *net, int64_t n, uint64_t key)
+{
+    int64_t len = hop_shape_len(&net->input), C = net->input.d[net->input.n_dims - 1], i;
+    struct test_data d = {.x = {.shape = net->input, .n = n, .n_classes = N_CLASSES}};
+    struct hop_err e = {0};
+
+    d.x.is_u8 = net->input.n_dims == 3;
+    d.pixels = hop_alloc((size_t)(n * len), 4, &e);
+    d.y = hop_alloc((size_t)n, sizeof *d.y, &e);
+    d.mean = hop_alloc_floats((size_t)C, &e);
+    d.inv_std = hop_alloc_floats((size_t)C, &e);
+    for (i = 0; i < n * len; i++) {
+        if (d.x.is_u8)
+            ((uint8_t *)d.pixels)[i] = (uint8_t)(128.0f + 127.0f * uniform(key, (uint64_t)i));
+        else
+            ((float *)d.pixels)[i] = 3.0f * uniform(key, (uint64_t)i);
+    }
+    for (i = 0; i < n; i++)
+        d.y[i] = (int32_t)(2.4999f * (uniform(key + 1, (uint64_t)i) + 1.0f));
+    for (i = 0; i < C; i++) {
+        d.mean[i] = d.x.is_u8 ? 120.0f + (float)i : 0.1f;
+        d.inv_std[i] = d.x.is_u8 ? 1.0f / (70.0f + (float)i) : 0.6f;
+    }
+    d.x.x = d.pixels;
+    d.x.y = d.y;
+    d.x.mean = d.mean;
+    d.x.inv_std = d.inv_std;
+    return d;
+}
+
+__attribute__((unused)) static void
+clear_data(struct test_data *d)
+{
+    free(d->pixels);
+    free(d->y);
+    free(d->mean);
+    free(d->inv_std);
+}
+
+/* A state with random weights, biases and statistics too; slots zero. */
+__attribute__((unused)) static struct hop_state
+make_state(const struct hop_net *net, const struct hop_optim *optim, uint64_t seed)
+{
+    struct hop_state s = {.net = net, .optim = optim};
+    struct hop_err e = {0};
+    int i;
+
+    s.weights = hop_alloc_floats(net->n_params, &e);
+    for (i = 0; i < HOP_MAX_SLOTS; i++)
+        s.slots[i] = hop_alloc_floats(net->n_trainable, &e);
+    hop_init_weights(net, seed, "test", s.weights);
+    for (i = 0; i < net->n_weights; i++) {
+        const struct hop_weight *w = &net->weights[i];
+        int64_t k;
+
+        for (k = 0; k < w->n && w->init.kind == HOP_INIT_CONSTANT; k++)
+            s.weights[w->offset + (size_t)k] += 0.3f * uniform(seed + 9, w->offset + (size_t)k);
+    }
+    return s;
+}
+
+__attribute__((unused)) static void
+clear_state(struct hop_state *s)
+{
+    free(s->weights);
+    for (int i = 0; i < HOP_MAX_SLOTS; i++)
+        free(s->slots[i]);
+}
+
+/* A device opened, with one plan and data bound. */
+struct test_run {
+    const struct hop_device_ops *ops;
+    struct hop_device *d;
+    struct hop_plan *p;
+    struct hop_data *x;
+};
+
+__attribute__((unused)) static struct test_run
+start(const struct hop_device_ops *ops, const struct hop_plan_spec *spec, const struct test_data *x)
+{
+    struct test_run r = {.ops = ops};
+    struct hop_err e = {0};
+
+    if (ops->open(0, 1, &r.d, &e) || ops->compile(r.d, spec, &r.p, &e) ||
+        ops->bind(r.d, &x->x, &r.x, &e))
+        die(ops->name, &e);
+    return r;
+}
+
+__attribute__((unused)) static void
+stop(struct test_run *r)
+{
+    r->ops->unbind(r->x);
+    r->ops->plan_free(r->p);
+    r->ops->close(r->d);
+}
+
+__attribute__((unused)) static struct hop_plan_spec
+make_spec(const struct hop_net *net, int64_t batch, const char *optim, const char *hyper)
+{
+    struct hop_plan_spec s = {.net = net, .batch_size = batch, .precision = "fp32"};
+    struct hop_err e = {0};
+    struct hop_json *j = NULL;
+
+    s.is_training = optim != NULL;
+    if (hop_loss_find("categorical_crossentropy", "test", &s.loss, &e) ||
+        (optim && (hop_optim_find(optim, "test", &s.optim, &e) ||
+                   hop_json_parse(hyper, strlen(hyper), hyper, &j, &e) ||
+                   hop_optim_conf(s.optim, j, hyper, s.optim_conf, &e))))
+        die(hyper ? hyper : "spec", &e);
+    hop_json_free(j);
+    return s;
+}
+
+#endif

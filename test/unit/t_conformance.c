@@ -1,0 +1,560 @@
+/* Every device is held to ref: layers, shapes, losses, optimizers, masks; and to the laws of state:
+ * load and store are exact, a split run is the whole run, byte for byte.
+ * To cover a new layer, add a row. */
+#include "engine_test.h"
+#include "tap.h"
+
+static const struct hop_device_ops *ref, *dev;
+
+/* ---- 1 layers: forward, gradients, ten steps ---- */
+
+static const struct row {
+    const char *name, *input, *layers;
+    int64_t batch, n; /* n % batch is the tail */
+    double loose;     /* times the tolerance: nets with kinks or long sums; 0 = 1 */
+} rows[] = {
+    {"dense", "7", "", 4, 11, 0},
+    {"dense, one input", "1", "", 3, 7, 0},
+    {"dense 17 relu", "13", DENSE(17, relu), 5, 11, 0},
+    {"dense 512 elu", "37", DENSE(512, elu), 8, 9, 0},
+    {"dense without bias", "7", LAYER("Dense", "\"units\":9,\"use_bias\":false"), 4, 5, 0},
+    {"dense L2", "7",
+     LAYER("Dense", "\"units\":9,\"kernel_regularizer\":{\"class_name\":\"L2\",\"config\":"
+                    "{\"l2\":0.03}}"), 4, 11, 0},
+    {"dense tanh, sigmoid", "7", DENSE(6, tanh) DENSE(11, sigmoid), 4, 11, 0},
+    {"dense softmax inside", "7", DENSE(6, softmax), 4, 11, 0},
+    {"activations alone", "7", ACT(linear) ACT(elu) ACT(tanh) ACT(relu) ACT(sigmoid), 4, 11, 0},
+    {"dropout flat", "29", DROPOUT(0.3) DENSE(19, relu) DROPOUT(0.5), 4, 11, 0},
+    {"dropout over tanh", "29", DENSE(8, tanh) DROPOUT(0.5) ACT(elu) DROPOUT(0), 4, 11, 0},
+    {"batch norm flat", "13", BNORM DENSE(16, linear) BNORM ACT(elu), 6, 15, 0},
+    {"batch norm flat 17", "3", DENSE(17, linear) BNORM ACT(tanh), 6, 15, 0},
+    {"conv 3x3 same relu", "8,8,3", CONV(16, 3, 3, 1, same, relu) FLATTEN, 4, 11, 0},
+    {"conv 3x3 valid", "9,7,1", CONV(8, 3, 3, 1, valid, linear) FLATTEN, 4, 11, 0},
+    {"conv twice", "11,11,3",
+     CONV(16, 3, 3, 1, same, relu) CONV(24, 3, 3, 1, valid, elu) FLATTEN, 4, 9, 10},
+    {"conv 17 channels", "7,7,17",
+     CONV(17, 3, 3, 1, same, tanh) CONV(3, 3, 3, 1, valid, sigmoid) FLATTEN, 3, 7, 0},
+    {"conv 1 channel", "7,5,1", CONV(1, 3, 3, 1, same, elu) CONV(1, 2, 2, 1, valid, tanh) FLATTEN,
+     3, 7, 0},
+    {"conv 1x1 image", "1,1,3", CONV(8, 1, 1, 1, valid, elu) CONV(5, 3, 3, 1, same, elu) FLATTEN,
+     3, 4, 0},
+    {"conv 1x1 kernel", "5,5,8", CONV(16, 1, 1, 1, same, elu) CONV(8, 1, 1, 1, same, elu) FLATTEN,
+     3, 7, 0},
+    {"conv strides, odd padding", "13,11,3",
+     CONV(8, 3, 3, 2, same, elu) 
+         LAYER("Conv2D", "\"filters\":16,\"kernel_size\":[4,2],\"strides\":[2,1],"
+                         "\"padding\":\"same\",\"activation\":\"elu\"")
+              CONV(8, 2, 3, 2, valid, elu)
+         FLATTEN, 3, 7, 0},
+    {"conv 5x5 prime sizes", "17,13,3", CONV(19, 5, 5, 1, same, elu) FLATTEN, 2, 5, 0},
+    {"conv without bias, L2", "8,8,3",
+     LAYER("Conv2D", "\"filters\":8,\"kernel_size\":3,\"use_bias\":false,\"kernel_regularizer\":"
+                     "{\"class_name\":\"L2\",\"config\":{\"l2\":0.01}}") FLATTEN, 4, 11, 0},
+    {"conv softmax over channels", "4,4,3", CONV(8, 3, 3, 1, same, softmax) FLATTEN, 3, 7, 0},
+    {"max pooling", "8,8,3", CONV(8, 3, 3, 1, same, tanh) POOL("MaxPooling2D", 2, 2, valid) FLATTEN,
+     4, 11, 0},
+    {"max pooling of the input, odd", "7,5,3", POOL("MaxPooling2D", 2, 2, valid) FLATTEN, 4, 11, 0},
+    {"max pooling same, overlapping", "7,9,3",
+     CONV(17, 3, 3, 1, same, tanh) POOL("MaxPooling2D", 3, 2, same) FLATTEN, 4, 11, 0},
+    {"average pooling", "8,8,3",
+     CONV(16, 3, 3, 1, same, elu) POOL("AveragePooling2D", 2, 2, valid) FLATTEN, 4, 11, 0},
+    {"average pooling same, overlapping", "7,9,1",
+     CONV(3, 3, 3, 1, same, elu) POOL("AveragePooling2D", 3, 2, same) FLATTEN, 4, 11, 0},
+    {"average pooling 17 channels", "5,5,17", 
+     LAYER("AveragePooling2D", "\"pool_size\":[3,2],\"strides\":1,\"padding\":\"same\"")
+         CONV(8, 1, 1, 1, same, elu) FLATTEN, 4, 11, 0},
+    {"global average pooling", "6,7,3", CONV(24, 3, 3, 1, same, elu) GLOBAL, 4, 11, 0},
+    {"global average pooling 17", "6,7,3", CONV(17, 3, 3, 1, same, elu) GLOBAL DENSE(8, elu), 4,
+     11, 0},
+    {"batch norm images", "6,6,3", CONV(16, 3, 3, 1, same, linear) BNORM ACT(elu) FLATTEN, 4, 11,
+     10},
+    {"batch norm of the input", "6,6,3", BNORM CONV(8, 3, 3, 1, same, elu) FLATTEN, 4, 11, 10},
+    {"batch norm 17 channels", "5,5,3", CONV(17, 3, 3, 1, same, elu) BNORM FLATTEN, 4, 11, 10},
+    {"batch norm 1 channel", "5,5,1", CONV(1, 3, 3, 1, same, elu) BNORM FLATTEN, 4, 11, 10},
+    {"batch norm without scale", "6,6,3",
+     CONV(8, 3, 3, 1, same, elu) LAYER("BatchNormalization", "\"scale\":false,\"momentum\":0.7")
+         FLATTEN, 4, 11, 10},
+    {"batch norm without center", "6,6,3",
+     CONV(8, 3, 3, 1, same, elu) LAYER("BatchNormalization", "\"center\":false,\"epsilon\":0.1")
+         FLATTEN, 4, 11, 10},
+    {"batch norm bare", "6,6,3",
+     CONV(8, 3, 3, 1, same, elu) LAYER("BatchNormalization", "\"center\":false,\"scale\":false")
+         FLATTEN, 4, 11, 10},
+    {"dropout in blocks", "6,6,3",
+     CONV(16, 3, 3, 1, same, relu) DROPOUT(0.4) CONV(24, 3, 3, 1, same, elu) DROPOUT(0.2) FLATTEN,
+     4, 11, 10},
+    {"dropout 17 channels", "5,7,3", CONV(17, 3, 3, 1, same, elu) DROPOUT(0.5) GLOBAL, 3, 8, 0},
+    {"dropout of the input", "5,7,3", DROPOUT(0.25) CONV(8, 3, 3, 1, same, elu) FLATTEN, 3, 8, 0},
+    {"rescaling", "6,6,3",
+     LAYER("Rescaling", "\"scale\":0.5,\"offset\":-0.25") CONV(8, 3, 3, 1, same, elu) FLATTEN, 4,
+     11, 0},
+    {"rescaling inside", "6,6,3",
+     CONV(8, 3, 3, 1, same, elu) LAYER("Rescaling", "\"scale\":1.5,\"offset\":0.25") FLATTEN, 4, 11,
+     0},
+    {"normalization", "6,6,3",
+     LAYER("Normalization", "\"mean\":[0.1,0.2,0.3],\"variance\":[0.5,0.7,0.9]")
+         CONV(8, 3, 3, 1, same, elu) FLATTEN, 4, 11, 0},
+    {"the talk's net 1, small", "12,12,3",
+     CONV(8, 3, 3, 1, same, relu) CONV(8, 3, 3, 1, valid, relu) POOL("MaxPooling2D", 2, 2, valid)
+         DROPOUT(0.25) CONV(16, 3, 3, 1, same, relu) POOL("MaxPooling2D", 2, 2, valid) DROPOUT(0.25)
+         FLATTEN DENSE(32, relu) DROPOUT(0.5), 8, 19, 30},
+    {"the talk's net 2, small", "12,12,3",
+     CONV(8, 3, 3, 1, same, elu) BNORM CONV(8, 3, 3, 1, same, elu) BNORM
+         POOL("MaxPooling2D", 2, 2, valid) DROPOUT(0.2) CONV(16, 3, 3, 1, same, elu) BNORM
+         POOL("MaxPooling2D", 2, 2, valid) DROPOUT(0.3) FLATTEN DENSE(32, elu) BNORM, 8, 19, 30},
+};
+
+/* ||a - b|| / max(||b||, floor). */
+static double
+distance(const float *a, const float *b, size_t n, double floor)
+{
+    double diff = 0, norm = 0;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        diff += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
+        norm += (double)b[i] * b[i];
+    }
+    norm = sqrt(norm);
+    return sqrt(diff) / (norm > floor ? norm : floor > 0 ? floor : 1);
+}
+
+/* The worst tensor's distance; a tensor whose values cancel to nothing (the gradient of a bias
+ * before batch norm) counts against a part of the whole. */
+static double
+worst(const struct hop_net *net, const float *a, const float *b, const char **name)
+{
+    double whole = 0, d, max = 0;
+    size_t k;
+    int i;
+
+    for (k = 0; k < net->n_params; k++)
+        whole += (double)b[k] * b[k];
+    *name = "";
+    for (i = 0; i < net->n_weights; i++) {
+        const struct hop_weight *w = &net->weights[i];
+
+        d = distance(a + w->offset, b + w->offset, (size_t)w->n, 1e-2 * sqrt(whole));
+        if (!(d <= max)) {
+            max = d;
+            *name = w->name;
+        }
+    }
+    return max;
+}
+
+static const struct hop_pass a_pass = {.shuffle_key = 11, .dropout_key = 12, .visit = 3};
+
+static void
+compare_forward(const struct row *r, const struct hop_net *net, const struct test_data *x,
+                const struct hop_state *s)
+{
+    struct hop_plan_spec spec = make_spec(net, r->batch, NULL, NULL);
+    struct test_run a = start(ref, &spec, x), b = start(dev, &spec, x);
+    size_t n = (size_t)r->n * N_CLASSES;
+    struct hop_result ra, rb;
+    struct hop_err e = {0};
+    float *p = hop_alloc_floats(n, &e), *q = hop_alloc_floats(n, &e);
+    double d;
+
+    if (a.ops->load(a.p, s, &e) || b.ops->load(b.p, s, &e) || a.ops->predict(a.p, a.x, p, &e) ||
+        b.ops->predict(b.p, b.x, q, &e) || a.ops->evaluate(a.p, a.x, NULL, &ra, &e) ||
+        b.ops->evaluate(b.p, b.x, NULL, &rb, &e))
+        die(r->name, &e);
+    d = distance(q, p, n, 0);
+    ok(d <= 1e-5, "%s: forward (%.1e)", r->name, d);
+    ok(fabs(ra.loss - rb.loss) <= 1e-5 * fabs(ra.loss) && ra.n_correct == rb.n_correct &&
+           rb.n_examples == r->n,
+       "%s: evaluation (%.7g, %.7g)", r->name, ra.loss, rb.loss);
+    free(p);
+    free(q);
+    stop(&a);
+    stop(&b);
+}
+
+static void
+compare_gradient(const struct row *r, const struct hop_net *net, const struct test_data *x,
+                 const struct hop_state *s)
+{
+    struct hop_plan_spec spec = make_spec(net, r->batch, "sgd", "{}");
+    struct test_run a = start(ref, &spec, x), b = start(dev, &spec, x);
+    struct hop_err e = {0};
+    float *p = hop_alloc_floats(net->n_params, &e), *q = hop_alloc_floats(net->n_params, &e);
+    double la, lb, d;
+    const char *where;
+
+    if (a.ops->load(a.p, s, &e) || b.ops->load(b.p, s, &e) ||
+        a.ops->gradient(a.p, a.x, &a_pass, p, &la, &e) ||
+        b.ops->gradient(b.p, b.x, &a_pass, q, &lb, &e))
+        die(r->name, &e);
+    d = worst(net, q, p, &where);
+    ok(d <= 1e-4, "%s: gradient (%.1e %s)", r->name, d, where);
+    ok(fabs(la - lb) <= 1e-5 * fabs(la), "%s: loss in training (%.7g, %.7g)", r->name, la, lb);
+    free(p);
+    free(q);
+    stop(&a);
+    stop(&b);
+}
+
+/* Train until at least ten steps are done. */
+static void
+ten_steps(struct test_run *t, struct hop_state *s, struct hop_result *last)
+{
+    struct hop_pass pass = a_pass;
+    struct hop_err e = {0};
+    int64_t n_steps = 0;
+
+    if (t->ops->load(t->p, s, &e))
+        die("load", &e);
+    for (pass.i_pass = 0; n_steps < 10; pass.i_pass++) {
+        if (t->ops->train(t->p, t->x, &pass, last, &e))
+            die("train", &e);
+        n_steps += last->n_steps;
+    }
+    if (t->ops->store(t->p, s, &e))
+        die("store", &e);
+}
+
+static void
+compare_training(const char *name, const struct hop_plan_spec *spec, const struct test_data *x,
+                 double tolerance)
+{
+    struct test_run a = start(ref, spec, x), b = start(dev, spec, x);
+    struct hop_state s = make_state(spec->net, spec->optim, 5);
+    struct hop_state t = make_state(spec->net, spec->optim, 5);
+    struct hop_result ra, rb;
+    const char *where;
+    double d;
+
+    ten_steps(&a, &s, &ra);
+    ten_steps(&b, &t, &rb);
+    d = worst(spec->net, t.weights, s.weights, &where);
+    ok(d <= tolerance && s.step == t.step && ra.n_steps == rb.n_steps && ra.lr == rb.lr,
+       "%s: ten steps (%.1e %s)", name, d, where);
+    clear_state(&s);
+    clear_state(&t);
+    stop(&a);
+    stop(&b);
+}
+
+static void
+test_row(const struct row *r)
+{
+    struct hop_net *net = make_net(r->input, r->layers);
+    struct test_data x = make_data(net, r->n, 21);
+    struct hop_state s = make_state(net, NULL, 5);
+    struct hop_plan_spec spec = make_spec(net, r->batch, "sgd", "{\"lr\":0.05,\"momentum\":0.5}");
+
+    compare_forward(r, net, &x, &s);
+    compare_gradient(r, net, &x, &s);
+    compare_training(r->name, &spec, &x, 1e-4 * (r->loose ? r->loose : 1));
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+/* ---- 2 optimizers, on a smooth net ---- */
+
+static const struct {
+    const char *name, *hyper;
+} optims[] = {
+    {"sgd", "{\"lr\":0.05}"},
+    {"sgd", "{\"lr\":0.05,\"decay\":0.1}"},
+    {"sgd", "{\"lr\":0.05,\"momentum\":0.9}"},
+    {"sgd", "{\"lr\":0.05,\"momentum\":0.9,\"nesterov\":true,\"decay\":0.01}"},
+    {"rmsprop", "{\"lr\":0.001}"},
+    {"rmsprop", "{\"lr\":0.001,\"rho\":0.8,\"decay\":0.1}"},
+    {"adam", "{\"lr\":0.001}"},
+    {"adam", "{\"lr\":0.001,\"beta_1\":0.8,\"beta_2\":0.99,\"decay\":0.1}"},
+};
+
+#define SMOOTH                                                                                     \
+    CONV(8, 3, 3, 1, same, elu) BNORM POOL("AveragePooling2D", 2, 2, valid) DROPOUT(0.3)           \
+    CONV(17, 3, 3, 1, valid, tanh) FLATTEN DENSE(12, sigmoid)
+
+static void
+test_optimizer(size_t i)
+{
+    struct hop_net *net = make_net("8,8,3", SMOOTH);
+    struct hop_plan_spec spec = make_spec(net, 8, optims[i].name, optims[i].hyper);
+    struct test_data x = make_data(net, 43, 22);
+    char name[200];
+
+    snprintf(name, sizeof name, "%s %s", optims[i].name, optims[i].hyper);
+    /* Adam and RMSprop divide by the gradient's size: where it is all rounding, so is the step. */
+    compare_training(name, &spec, &x, 1e-3);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+/* ---- 3 state ---- */
+
+static bool
+equal(const struct hop_state *a, const struct hop_state *b)
+{
+    bool is_equal = a->step == b->step && !memcmp(a->weights, b->weights,
+                                                  a->net->n_params * sizeof(float));
+
+    for (int i = 0; i < HOP_MAX_SLOTS; i++)
+        is_equal = is_equal &&
+                   !memcmp(a->slots[i], b->slots[i], a->net->n_trainable * sizeof(float));
+    return is_equal;
+}
+
+/* Passes first..last of visits 1 and 2 (two passes each). */
+static void
+run_passes(struct test_run *t, int first, int last)
+{
+    struct hop_pass pass = {.shuffle_key = 4, .dropout_key = 5};
+    struct hop_result r;
+    struct hop_err e = {0};
+
+    for (int i = first; i <= last; i++) {
+        pass.visit = 1 + i / 2;
+        pass.i_pass = i % 2;
+        if (t->ops->train(t->p, t->x, &pass, &r, &e))
+            die("train", &e);
+    }
+}
+
+static void
+test_split(const struct hop_device_ops *ops, size_t i)
+{
+    struct hop_net *net = make_net("8,8,3", SMOOTH);
+    struct hop_plan_spec spec = make_spec(net, 8, optims[i].name, optims[i].hyper);
+    struct test_data x = make_data(net, 27, 22);
+    struct hop_state whole = make_state(net, spec.optim, 5), split = make_state(net, spec.optim, 5);
+    struct hop_state before = make_state(net, spec.optim, 5);
+    struct test_run t = start(ops, &spec, &x);
+    struct hop_err e = {0};
+
+    if (ops->load(t.p, &whole, &e))
+        die("load", &e);
+    run_passes(&t, 0, 3);
+    if (ops->store(t.p, &whole, &e))
+        die("store", &e);
+    stop(&t);
+    for (int k = 0; k < 4; k++) { /* a new device, plan and binding for every pass */
+        t = start(ops, &spec, &x);
+        if (ops->load(t.p, &split, &e))
+            die("load", &e);
+        run_passes(&t, k, k);
+        if (ops->store(t.p, &split, &e))
+            die("store", &e);
+        stop(&t);
+    }
+    ok(equal(&whole, &split), "%s %s %s: split run = whole run, byte for byte", ops->name,
+       optims[i].name, optims[i].hyper);
+    ok(!equal(&whole, &before) && whole.step == 16, "%s %s: it trained", ops->name,
+       optims[i].name);
+    clear_state(&whole);
+    clear_state(&split);
+    clear_state(&before);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+/* Any bits that a float may hold come back as they went in. */
+static void
+test_load_store(const struct hop_device_ops *ops)
+{
+    static const uint32_t odd[] = {0x80000000u, 1u, 0x7F800000u, 0x7FC12345u, 0xFF812345u,
+                                   0x807FFFFFu};
+    struct hop_net *net = make_net("8,8,3", CONV(17, 3, 2, 1, same, elu) SMOOTH);
+    struct hop_plan_spec spec = make_spec(net, 8, "adam", "{}");
+    struct test_data x = make_data(net, 3, 22);
+    struct hop_state in = make_state(net, spec.optim, 5), out = make_state(net, spec.optim, 6);
+    struct test_run t = start(ops, &spec, &x);
+    struct hop_err e = {0};
+
+    for (size_t i = 0; i < net->n_trainable; i++)
+        for (int k = 0; k < 2; k++)
+            in.slots[k][i] = uniform(31 + (uint64_t)k, i);
+    for (size_t i = 0; i < net->n_params; i += 7)
+        memcpy(&in.weights[i], &odd[i / 7 % HOP_LEN(odd)], 4);
+    in.step = 123456789012;
+    if (ops->load(t.p, &in, &e) || ops->store(t.p, &out, &e))
+        die("load and store", &e);
+    ok(equal(&in, &out), "%s: store after load changes no byte", ops->name);
+    stop(&t);
+    clear_state(&in);
+    clear_state(&out);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+/* Loss and hits of evaluate are those of predict's probabilities, confusion counts add up. */
+static void
+test_evaluate(const struct hop_device_ops *ops)
+{
+    struct hop_net *net = make_net("8,8,3", SMOOTH);
+    struct hop_plan_spec spec = make_spec(net, 8, NULL, NULL);
+    struct test_data x = make_data(net, 43, 22);
+    struct hop_state s = make_state(net, NULL, 5);
+    struct test_run t = start(ops, &spec, &x);
+    int64_t confusion[N_CLASSES * N_CLASSES] = {0}, n_correct = 0, n_diagonal = 0, n_all = 0;
+    float p[43 * N_CLASSES];
+    struct hop_result r;
+    struct hop_err e = {0};
+    double loss = 0;
+    int best;
+
+    if (ops->load(t.p, &s, &e) || ops->predict(t.p, t.x, p, &e) ||
+        ops->evaluate(t.p, t.x, confusion, &r, &e))
+        die("evaluate", &e);
+    for (int i = 0; i < 43; i++) {
+        loss -= log((double)p[i * N_CLASSES + x.y[i]]) / 43;
+        best = 0;
+        for (int k = 1; k < N_CLASSES; k++)
+            best = p[i * N_CLASSES + k] > p[i * N_CLASSES + best] ? k : best;
+        n_correct += best == x.y[i];
+    }
+    for (int i = 0; i < N_CLASSES * N_CLASSES; i++) {
+        n_all += confusion[i];
+        n_diagonal += i % (N_CLASSES + 1) ? 0 : confusion[i];
+    }
+    ok(fabs(loss - r.loss) <= 1e-6 * loss && r.n_correct == n_correct && n_all == 43 &&
+           n_diagonal == n_correct && r.n_examples == 43 && r.lr == 0 && !r.is_diverged,
+       "%s: evaluate says what predict says (%.8g, %.8g)", ops->name, loss, r.loss);
+    stop(&t);
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+/* ---- 4 masks: exactly the same elements, in any layout, at any step ---- */
+
+/* The dense kernel's gradient has zero rows exactly where dropout put zeros. */
+static void
+test_mask(const char *input, const char *layers, int64_t step, double rate)
+{
+    struct hop_net *net = make_net(input, layers);
+    struct hop_plan_spec spec = make_spec(net, 1, "sgd", "{}");
+    struct test_data x = make_data(net, 1, 22);
+    struct hop_state s = make_state(net, spec.optim, 5);
+    struct test_run a = start(ref, &spec, &x), b = start(dev, &spec, &x);
+    const struct hop_weight *w;
+    struct hop_err e = {0};
+    float *p = hop_alloc_floats(net->n_params, &e), *q = hop_alloc_floats(net->n_params, &e);
+    int64_t n_zero = 0, n_different = 0, n_rows, i;
+    double loss;
+
+    w = &net->weights[net->n_weights - 2];
+    n_rows = w->shape.d[0];
+    s.step = step;
+    if (ref->load(a.p, &s, &e) || dev->load(b.p, &s, &e) ||
+        ref->gradient(a.p, a.x, &a_pass, p, &loss, &e) ||
+        dev->gradient(b.p, b.x, &a_pass, q, &loss, &e))
+        die("mask", &e);
+    for (i = 0; i < n_rows; i++) {
+        n_zero += p[w->offset + (size_t)(i * N_CLASSES)] == 0;
+        n_different += (p[w->offset + (size_t)(i * N_CLASSES)] == 0) !=
+                       (q[w->offset + (size_t)(i * N_CLASSES)] == 0);
+    }
+    ok(!n_different && fabs((double)n_zero / (double)n_rows - rate) < 3 / sqrt((double)n_rows),
+       "dropout after %s, step %lld: the same mask (%lld of %lld zero)", input, (long long)step,
+       (long long)n_zero, (long long)n_rows);
+    free(p);
+    free(q);
+    stop(&a);
+    stop(&b);
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+static void
+test_masks(void)
+{
+    static const int64_t steps[] = {0, 1, 4294967296};
+
+    for (size_t i = 0; i < HOP_LEN(steps); i++) {
+        test_mask("401", DROPOUT(0.3), steps[i], 0.3);
+        test_mask("7,9,3", CONV(16, 3, 3, 1, same, linear) DROPOUT(0.5) FLATTEN, steps[i], 0.5);
+        test_mask("7,9,3", CONV(17, 3, 3, 1, same, linear) DROPOUT(0.2) FLATTEN, steps[i], 0.2);
+    }
+}
+
+/* ---- 5 edges ---- */
+
+static void
+test_refusals(void)
+{
+    struct hop_net *net = make_net("7", "");
+    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
+    const struct hop_device_ops *ops;
+    struct hop_plan *p;
+    struct hop_device *d;
+    struct hop_err e = {0};
+    int index;
+
+    spec.precision = "fp8";
+    if (dev->open(0, 1, &d, &e))
+        die("open", &e);
+    ok(dev->compile(d, &spec, &p, &e) == HOP_EARG && !p, "unknown precision: %s", e.what);
+    dev->close(d);
+    hop_err_clear(&e);
+    ok(dev->open(3, 1, &d, &e) == HOP_EDEV && !d, "device number 3: %s", e.what);
+    hop_err_clear(&e);
+    ok(hop_device_find("tpu", &ops, &index, &e) == HOP_EARG, "unknown device: %s", e.what);
+    hop_net_free(net);
+}
+
+/* Numbers that break are a result, not an accident. */
+static void
+test_divergence(const struct hop_device_ops *ops)
+{
+    struct hop_net *net = make_net("8,8,3", CONV(8, 3, 3, 1, same, relu) FLATTEN);
+    struct hop_plan_spec spec = make_spec(net, 8, "sgd", "{\"lr\":1e6}");
+    struct test_data x = make_data(net, 43, 22);
+    struct hop_state s = make_state(net, spec.optim, 5);
+    struct test_run t = start(ops, &spec, &x);
+    struct hop_pass pass = a_pass;
+    struct hop_result r = {0};
+    struct hop_err e = {0};
+
+    if (ops->load(t.p, &s, &e))
+        die("load", &e);
+    for (; pass.i_pass < 9 && !r.is_diverged; pass.i_pass++)
+        if (ops->train(t.p, t.x, &pass, &r, &e))
+            die("train", &e);
+    ok(r.is_diverged && !isfinite(r.loss), "%s: divergence is seen", ops->name);
+    stop(&t);
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+int
+main(void)
+{
+    const struct hop_device_ops *both[2];
+    struct hop_err e = {0};
+    int index;
+
+    if (hop_device_find("ref", &ref, &index, &e))
+        die("ref", &e);
+    if (hop_device_find("cpu", &dev, &index, &e)) {
+        hop_err_clear(&e);
+        dev = ref; /* the laws of state hold for ref alone, too */
+        printf("# device cpu is not built in: ref against itself\n");
+    }
+    both[0] = ref;
+    both[1] = dev;
+    for (size_t i = 0; i < HOP_LEN(rows); i++)
+        test_row(&rows[i]);
+    for (size_t i = 0; i < HOP_LEN(optims); i++) {
+        test_optimizer(i);
+        test_split(ref, i);
+        if (dev != ref)
+            test_split(dev, i);
+    }
+    for (size_t i = 0; i < (dev == ref ? 1 : HOP_LEN(both)); i++) {
+        test_load_store(both[i]);
+        test_evaluate(both[i]);
+        test_divergence(both[i]);
+    }
+    test_masks();
+    test_refusals();
+    return tap_end();
+}
