@@ -1,0 +1,217 @@
+#!/bin/sh
+# hop-run - the whole search in one command: ask hop-search, plan with hop-schedule, run the plan,
+# until hop-search asks for nothing more. All that is decided is decided by those two.
+set -u
+
+me=hop-run
+run=
+data=
+engine=parallel
+quiet=
+verbose=
+progress=
+again=
+
+say() { printf '%s: %s\n' "$me" "$*" >&2; }
+die() { # STATUS TEXT
+    status=$1
+    shift
+    say "$*"
+    exit "$status"
+}
+
+usage() {
+    cat 2>/dev/null <<'END'
+usage: hop-run -o RUN --data DIR [OPTIONS] METHOD [METHOD'S OPTIONS] SPACE
+
+Search: train and evaluate configs until METHOD asks for no more, then print
+the best. Called again, it goes on where it was.
+
+options:
+  -o, --output RUN            the run folder; made if missing
+      --data DIR              the data folder that hop-shard made
+  -w, --workers N|FILE        workers, as for hop-schedule
+      --engine NAME           what runs the visits: parallel (parallel)
+  -d, --device NAME           device of workers that name none
+      --eval-every N          evaluate every N iterations and after the last (1)
+      --eval-train            evaluate on the train shards too
+      --policy NAME           as for hop-schedule
+      --retries N             try a visit again that asks for it (3)
+      --nets DIR              where nets are found by name
+  -q, --quiet                 say nothing but errors
+  -v, --verbose               say more
+      --progress              show progress even if stderr is no terminal
+  -h, --help                  show this help
+  -V, --version               show version
+
+exit: 0 done, 1 failed, 2 usage, 75 try again later or elsewhere
+More: man hop-run
+END
+}
+
+# A word as a POSIX shell reads it back.
+quote() {
+    case $1 in
+    *[!A-Za-z0-9_./:=,+@-]* | '') printf "'%s'" "$(printf '%s\n' "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
+
+# ---- options ----
+
+again=$me
+for word in "$@"; do again="$again $(quote "$word")"; done
+
+# $plan holds options for hop-schedule, each word quoted.
+plan=
+seen=' '
+while [ $# -gt 0 ]; do
+    option=$1
+    value=
+    case $option in
+    --) shift; break ;;
+    --*=*)
+        value=${option#*=}
+        option=${option%%=*}
+        shift
+        set -- "$option" "$value" "$@"
+        ;;
+    -[owd]?*)
+        value=${option#-?}
+        option=${option%"$value"}
+        shift
+        set -- "$option" "$value" "$@"
+        ;;
+    esac
+    case $option in
+    -o) option=--output ;;
+    -w) option=--workers ;;
+    -d) option=--device ;;
+    esac
+    case $option in
+    --output | --data | --workers | --engine | --device | --eval-every | --policy | --retries | --nets)
+        [ $# -ge 2 ] || die 2 "$option: needs a value (see --help)"
+        value=$2
+        shift 2
+        ;;
+    --eval-train | -q | --quiet | -v | --verbose | --progress | -h | --help | -V | --version)
+        [ -z "$value" ] || die 2 "$option: takes no value (see --help)"
+        shift
+        ;;
+    -?*) die 2 "$option: unknown option (see --help)" ;;
+    *) break ;;
+    esac
+    case $seen in
+    *" $option "*) die 2 "$option: given twice (see --help)" ;;
+    esac
+    seen="$seen$option "
+    case $option in
+    --output) run=$value ;;
+    --data) data=$value ;;
+    --engine) engine=$value ;;
+    --workers | --device | --eval-every | --policy | --retries | --nets)
+        plan="$plan $option=$(quote "$value")"
+        ;;
+    --eval-train) plan="$plan $option" ;;
+    -q | --quiet) quiet=-q ;;
+    -v | --verbose) verbose=-v ;;
+    --progress) progress=1 ;;
+    -h | --help) usage || die 1 "stdout: cannot write"; exit 0 ;;
+    -V | --version) printf '%s (hop) %s\n' "$me" '@VERSION@' 2>/dev/null || die 1 "stdout: cannot write"; exit 0 ;;
+    esac
+done
+[ -n "$run" ] || die 2 "--output: is missing (see --help)"
+[ -n "$data" ] || die 2 "--data: is missing (see --help)"
+[ "$engine" = parallel ] || die 2 "--engine: unknown engine \"$engine\" (known: parallel)"
+[ $# -ge 1 ] || die 2 "METHOD is missing (see --help)"
+[ $# -ge 2 ] || die 2 "SPACE is missing (see --help)"
+method=$1
+for space in "$@"; do :; done
+[ "$method" != select ] || die 2 "select: is no method (known: hop-search --help)"
+
+# The tools that belong to this script come first.
+case $0 in
+*/*) PATH=$(cd "$(dirname "$0")" && pwd):$PATH ;;
+esac
+export PATH
+for tool in hop-search hop-schedule hop-visit parallel flock; do
+    command -v $tool >/dev/null || die 1 "$tool is not installed"
+done
+
+# ---- the run folder ----
+
+[ -e "$space" ] || die 1 "$space: cannot open: No such file or directory"
+[ -e "$data/manifest.json" ] || die 1 "$data/manifest.json: cannot open: No such file or directory (hop-shard makes it)"
+mkdir -p "$run/jobs" || exit 1
+
+# Children inherit the lock, so that a run whose hop-run was killed is not begun again before its
+# last visit has ended.
+exec 9>"$run/.lock" || exit 1
+flock -n 9 || die 75 "$run: another hop-run works on it"
+
+# What makes two calls one search: the data, the method, the space.
+keep() { # TEXT FILE WHAT
+    if [ ! -e "$2" ]; then
+        { printf '%s\n' "$1" >"$2.new" && mv "$2.new" "$2"; } || exit 1
+    fi
+    [ "$(cat "$2")" = "$1" ] ||
+        die 1 "$run: was begun with another $3 (kept in $2; take a new run folder)"
+}
+keep "$(cd "$data" && pwd -P)" "$run/data.txt" "data folder"
+keep "$method" "$run/method.txt" "method"
+keep "$(cat "$space")" "$run/space.json" "space"
+: >>"$run/log.jsonl" || exit 1
+
+# ---- the loop ----
+
+pid=
+caught=
+catch() {
+    caught=$1
+    [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null
+}
+trap 'catch 1' HUP
+trap 'catch 2' INT
+trap 'catch 15' TERM
+
+HOP_NAME=$me
+HOP_AGAIN=$again
+[ -z "$progress" ] || HOP_PROGRESS=1
+[ -z "$quiet" ] || HOP_PROGRESS=0
+[ -z "${HOP_PROGRESS:-}" ] || export HOP_PROGRESS
+export HOP_NAME HOP_AGAIN
+
+next=$run/jobs/next.jsonl
+last=$run/jobs/last.jsonl
+script=$run/jobs/next.sh
+rm -f "$last"
+schedule() { # OPTIONS...
+    eval "hop-schedule --run \"\$run\" --data \"\$data\" $quiet $plan \"\$@\"" <"$next"
+}
+
+while :; do
+    if [ -e "$run/configs.jsonl" ]; then
+        hop-visit $quiet --run "$run" --restore || exit
+    fi
+    hop-search $quiet "$@" <"$run/log.jsonl" >"$next" || exit
+    [ -s "$next" ] || break
+    if [ -e "$last" ] && cmp -s "$next" "$last"; then
+        die 1 "$run: hop-search still asks for configs that hop-schedule takes for done (is --eval-every 0?)"
+    fi
+    cp "$next" "$last" || exit 1
+    schedule --as sh $verbose >"$script" || exit
+    schedule --as json >>"$run/schedule.jsonl" || exit
+    [ -n "$caught" ] && exit $((128 + caught))
+    sh "$script" &
+    pid=$!
+    wait "$pid"
+    status=$?
+    while kill -0 "$pid" 2>/dev/null; do
+        wait "$pid"
+        status=$?
+    done
+    pid=
+    [ -z "$caught" ] || exit $((128 + caught))
+    [ $status -eq 0 ] || exit $status
+done
+hop-search select --table <"$run/log.jsonl"
