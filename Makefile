@@ -59,6 +59,7 @@ TOOL_OBJ = $B/tools/tool.o $B/tools/version.o
 BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
 UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
 EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
+BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(wildcard test/bench/*.c))
 SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh)
 
 .DELETE_ON_ERROR:
@@ -125,12 +126,25 @@ $(SCRIPTS:%=$B/bin/%): $B/bin/%: tools/%.sh $B/version.list
 	$Qsed 's|@VERSION@|$(VERSION)|' $< > $@
 	@chmod +x $@
 
+# The ref device a second time, in double, as hop_device_ref64: for t_gradient alone.
+REF64_OBJ = $(patsubst lib/engine/ref/%.c,$B/ref64/%.o,$(wildcard lib/engine/ref/*.c))
+$B/ref64/%.o: lib/engine/ref/%.c $B/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$< in double)
+	$Q$(CC) $(HOP_CFLAGS) $(CFLAGS) $(FAST_CFLAGS) -DHOP_REAL_DOUBLE $(CPPFLAGS) -MMD -MP -c -o $@ $<
+$B/test/t_gradient: $(REF64_OBJ)
+
 $B/test/%: $B/test/unit/%.o $B/libhop-engine.a $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$Q$(LINK)
 
 $B/examples/%: $B/examples/%.o $B/libhop.a
+	$(call say,LINK,$@)
+	$Q$(LINK)
+
+$B/bench/%: $B/test/bench/%.o $B/libhop-engine.a $B/libhop.a
+	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$Q$(LINK)
 
@@ -163,7 +177,7 @@ check-bare:
 	sh test/bare-root.sh
 
 ## bench: timings (test/bench/*.sh)
-bench: all examples
+bench: all examples $(BENCHES)
 	@for b in test/bench/*.sh; do HOP_BUILD=$(abspath $B) sh $$b || exit 1; done
 
 ## lint: clang-format, shellcheck and mandoc, where installed

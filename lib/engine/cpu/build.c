@@ -1,6 +1,7 @@
 /* What the op_*.c need to append their steps. 1 memory  2 steps  3 values  4 gradients  5 weights */
 #include <stdlib.h>
 #include <string.h>
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/cpu/plan.h"
 
@@ -92,9 +93,12 @@ int
 hop_cpu_exec(struct hop_cpu_prog *g, enum hop_cpu_list list, const struct hop_dn_prim *p,
              const struct hop_dn_bind *b, int n, struct hop_err *e)
 {
+    static const char *const lists[] = {"prepare", "forward", "backward"};
     struct hop_cpu_step step = {0};
     int rc = hop_dn_exec_new(g->set, p, b, n, &step.exec, e);
 
+    hop_log(HOP_LOG_DEBUG, "device cpu: batch %lld, %s %s: %s", (long long)g->n, lists[list],
+            g->plan->spec.net->layers[g->i_layer].name, hop_dn_prim_impl(p));
     return rc ? rc : append(g, list, step, e);
 }
 

@@ -127,6 +127,5 @@ size_t hop_dn_set_scratch_bytes(const struct hop_dn_set *s);
 int hop_dn_set_scratch(struct hop_dn_set *s, void *p, struct hop_err *e) HOP_MUSTUSE;
 
 int hop_dn_exec_run(const struct hop_dn_exec *x, struct hop_err *e) HOP_MUSTUSE;
-const char *hop_dn_exec_impl(const struct hop_dn_exec *x); /* "convolution jit:avx2" */
 
 #endif

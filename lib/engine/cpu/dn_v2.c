@@ -31,7 +31,6 @@ struct hop_dn_prim {
 struct hop_dn_exec {
     dnnl_primitive_t code;
     dnnl_stream_t stream;
-    const struct hop_dn_prim *prim;
     int n;
     dnnl_exec_arg_t args[HOP_DN_N_ARGS];
     int i_scratch; /* -1: none */
@@ -617,7 +616,6 @@ hop_dn_exec_new(struct hop_dn_set *s, const struct hop_dn_prim *p, const struct 
     x->next = s->execs;
     s->execs = x;
     x->stream = s->g->stream;
-    x->prim = p;
     x->i_scratch = -1;
     if ((rc = check(dnnl_primitive_create(&x->code, p->pd), "primitive", e)))
         return rc;
@@ -656,10 +654,4 @@ int
 hop_dn_exec_run(const struct hop_dn_exec *x, struct hop_err *e)
 {
     return check(dnnl_primitive_execute(x->code, x->stream, x->n, x->args), "execution", e);
-}
-
-const char *
-hop_dn_exec_impl(const struct hop_dn_exec *x)
-{
-    return hop_dn_prim_impl(x->prim);
 }

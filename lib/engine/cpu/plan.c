@@ -104,6 +104,7 @@ build_forward(struct hop_cpu_prog *g, struct hop_err *e)
     int rc;
 
     for (int i = 0; i < g->plan->n_ops; i++) {
+        g->i_layer = i;
         if ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->forward(g, i, e)))
             return rc;
         if (!g->is_training)
@@ -128,6 +129,7 @@ build_backward(struct hop_cpu_prog *g, struct hop_err *e)
     for (int i = g->plan->n_ops - 1; i >= 0; i--) {
         if (!g->values[i + 1].wants_grad)
             break;
+        g->i_layer = i;
         if ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->backward(g, i, e)))
             return rc;
         hop_cpu_buf_put(g->values[i + 1].buf);
@@ -222,18 +224,6 @@ hop_cpu_prog_run(const struct hop_cpu_prog *g, enum hop_cpu_list list,
             s->fn(s->arg, now);
     }
     return rc;
-}
-
-void
-hop_cpu_plan_impls(const struct hop_plan *p, struct hop_str *out)
-{
-    static const char *const names[] = {"prepare", "forward", "backward"};
-
-    for (const struct hop_cpu_prog *g = p->progs; g; g = g->next)
-        for (int l = 0; l < HOP_CPU_N_LISTS; l++)
-            for (size_t i = 0; i < g->n_steps[l]; i++)
-                if (g->lists[l][i].exec)
-                    hop_str_addf(out, "%s %s\n", names[l], hop_dn_exec_impl(g->lists[l][i].exec));
 }
 
 /* ---- 3 plans ---- */

@@ -96,6 +96,7 @@ struct hop_cpu_prog {
     struct hop_plan *plan;
     int64_t n;
     bool is_training;
+    int i_layer; /* being built */
     struct hop_dn_set *set;
     struct hop_cpu_value *values; /* [n_ops + 1]; the last is the logits */
     struct hop_cpu_node *nodes;   /* [n_ops] */
@@ -136,9 +137,6 @@ int hop_cpu_prog_get(struct hop_plan *p, int64_t n, bool is_training, struct hop
 int hop_cpu_prog_run(const struct hop_cpu_prog *g, enum hop_cpu_list list,
                      const struct hop_cpu_now *now, struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_cpu_plan_impls - "layer implementation" lines of every primitive of the plan's programs. */
-void hop_cpu_plan_impls(const struct hop_plan *p, struct hop_str *out);
-
 /* ---- weights.c ---- */
 
 /* hop_cpu_weight_place - decide the layout of weight i, if no program has before, and allocate. */
@@ -167,7 +165,7 @@ const struct hop_dn_md *hop_cpu_md(struct hop_cpu_prog *g, const struct hop_cpu_
 const struct hop_dn_md *hop_cpu_md_last(struct hop_cpu_prog *g, const struct hop_cpu_value *v,
                                         struct hop_err *e); /* channels-last, [N,C] if flat */
 
-/* Append a step. */
+/* Append a step. The implementation of a primitive is logged for people (HOP_LOG_DEBUG). */
 int hop_cpu_exec(struct hop_cpu_prog *g, enum hop_cpu_list list, const struct hop_dn_prim *p,
                  const struct hop_dn_bind *b, int n, struct hop_err *e) HOP_MUSTUSE;
 int hop_cpu_call(struct hop_cpu_prog *g, enum hop_cpu_list list,
