@@ -81,13 +81,57 @@ begin_field(struct csv *c, struct hop_err *e)
     return HOP_OK;
 }
 
+enum place { AT_START, IN_PLAIN, IN_QUOTES, AFTER_QUOTE };
+
+/* End the field; `is_last` of its row, where a CR belongs to the end of the line. */
+static int
+end_field(struct hop_source *s, enum place place, bool is_last, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+
+    if (is_last && place == IN_PLAIN && c->text.s[c->text.n - 1] == '\r')
+        c->text.n--;
+    hop_str_add_n(&c->text, "", 1);
+    if (hop_str_check(&c->text, e))
+        return HOP_ENOMEM;
+    if (c->text.n > MAX_ROW_BYTES)
+        return fail_row(s, e, NULL, "a row longer than 16 MiB");
+    if (!is_last && c->n_fields == MAX_COLUMNS)
+        return fail_row(s, e, NULL, "more than 65536 columns");
+    return is_last ? HOP_OK : begin_field(c, e);
+}
+
+/* One byte of a field; *place moves on. */
+static int
+add_byte(struct hop_source *s, int b, enum place *place, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    char byte = (char)b;
+
+    if (b == '\0')
+        return fail_row(s, e, NULL, "a zero byte: this is no CSV file");
+    if (c->text.n > MAX_ROW_BYTES)
+        return fail_row(s, e, NULL, "a row longer than 16 MiB");
+    if (b == '"' && (*place == AT_START || *place == IN_QUOTES)) {
+        *place = *place == AT_START ? IN_QUOTES : AFTER_QUOTE;
+        return HOP_OK;
+    }
+    if (*place == AFTER_QUOTE && b == '\r')
+        return HOP_OK; /* of CRLF */
+    if (*place == AFTER_QUOTE && b != '"')
+        return fail_row(s, e, NULL, "text after a closing quote");
+    *place = *place == AFTER_QUOTE || *place == IN_QUOTES ? IN_QUOTES : IN_PLAIN;
+    c->line += b == '\n';
+    hop_str_add_n(&c->text, &byte, 1);
+    return HOP_OK;
+}
+
 /* One row into text and starts; HOP_EOF at the end of the file. */
 static int
 read_row(struct hop_source *s, struct hop_err *e)
 {
     struct csv *c = s->private_;
-    bool is_quoted = false, was_quote = false;
-    char byte;
+    enum place place = AT_START;
     int b, rc;
 
     c->text.n = c->n_fields = 0;
@@ -97,43 +141,20 @@ read_row(struct hop_source *s, struct hop_err *e)
     for (;;) {
         if ((b = get(s, e)) == -2)
             return HOP_EIO;
-        if (b == -1 && is_quoted && !was_quote)
+        if (b == -1 && place == IN_QUOTES)
             return fail_row(s, e, "was the file cut?", "a quote is never closed");
-        if (b == '\0')
-            return fail_row(s, e, NULL, "a zero byte: this is no CSV file");
-        if (is_quoted && !was_quote && b != '"') {
-            c->line += b == '\n';
-        } else if (is_quoted && !was_quote) {
-            was_quote = true; /* the end of the quotes, or the first of two */
-            continue;
-        } else if (b == '"' && was_quote) {
-            was_quote = false;
-        } else if (b == '"' && c->text.n == c->starts[c->n_fields - 1] && !is_quoted) {
-            is_quoted = true;
-            continue;
-        } else if (b == ',' || b == '\n' || b == -1) {
-            if (b != ',' && !is_quoted && c->text.n && c->text.s[c->text.n - 1] == '\r')
-                c->text.n--;
-            is_quoted = was_quote = false;
-            hop_str_add_n(&c->text, "", 1);
-            if (b == -1 && c->n_fields == 1 && c->text.n == 1)
-                return hop_str_check(&c->text, e) ? HOP_ENOMEM : HOP_EOF;
-            if (b != ',')
-                return hop_str_check(&c->text, e);
-            if (c->n_fields == MAX_COLUMNS)
-                return fail_row(s, e, NULL, "more than 65536 columns");
-            if ((rc = begin_field(c, e)))
-                return rc;
-            continue;
-        } else if (was_quote && b != '\r') {
-            return fail_row(s, e, NULL, "text after a closing quote");
-        } else if (was_quote) {
-            continue; /* the CR of CRLF */
+        if (b == -1 && place == AT_START && c->n_fields == 1)
+            return HOP_EOF;
+        if (b == -1 || (b == '\n' && place != IN_QUOTES))
+            return end_field(s, place, true, e);
+        if (b == ',' && place != IN_QUOTES) {
+            rc = end_field(s, place, false, e);
+            place = AT_START;
+        } else {
+            rc = add_byte(s, b, &place, e);
         }
-        byte = (char)b;
-        hop_str_add_n(&c->text, &byte, 1);
-        if (c->text.n > MAX_ROW_BYTES)
-            return fail_row(s, e, NULL, "a row longer than 16 MiB");
+        if (rc)
+            return rc;
     }
 }
 
@@ -162,8 +183,6 @@ read_header(struct hop_source *s, struct hop_err *e)
     c->i_label = c->n_fields;
     for (i = 0; i < c->n_fields; i++) {
         name = field(c, i);
-        if (i == 0 && !strncmp(name, "\xEF\xBB\xBF", 3))
-            name += 3; /* byte order mark */
         if (!(c->names[i] = hop_dup(name, e)))
             return HOP_ENOMEM;
         c->n_columns = i + 1;
@@ -197,6 +216,10 @@ open_(struct hop_source *s, struct hop_err *e)
     errno = 0;
     if (!(c->file = gzopen(s->name, "rb")))
         return hop_fail_errno(e, s->name, NULL, "cannot open");
+    if (get(s, e) == -2)
+        return HOP_EIO;
+    /* Behind the byte order mark, if there is one, else back to the first byte. */
+    c->at = c->n_buffer >= 3 && !memcmp(c->buffer, "\xEF\xBB\xBF", 3) ? 3 : 0;
     return read_header(s, e);
 }
 
