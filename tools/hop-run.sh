@@ -83,6 +83,7 @@ while [ $# -gt 0 ]; do
         set -- "$option" "$value" "$@"
         ;;
     esac
+    shown=$option
     case $option in
     -o) option=--output ;;
     -w) option=--workers ;;
@@ -90,19 +91,19 @@ while [ $# -gt 0 ]; do
     esac
     case $option in
     --output | --data | --workers | --engine | --device | --eval-every | --policy | --retries | --nets)
-        [ $# -ge 2 ] || die 2 "$option: needs a value (see --help)"
+        [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
         ;;
     --eval-train | -q | --quiet | -v | --verbose | --progress | -h | --help | -V | --version)
-        [ -z "$value" ] || die 2 "$option: takes no value (see --help)"
+        [ -z "$value" ] || die 2 "$shown: takes no value (see --help)"
         shift
         ;;
     -?*) die 2 "$option: unknown option (see --help)" ;;
     *) break ;;
     esac
     case $seen in
-    *" $option "*) die 2 "$option: given twice (see --help)" ;;
+    *" $option "*) die 2 "$shown: given twice (see --help)" ;;
     esac
     seen="$seen$option "
     case $option in
