@@ -1,21 +1,28 @@
 /* Adam. Source: Kingma and Ba, arXiv:1412.6980, section 2's efficient form, as in Keras:
- * lr_t = lr sqrt(1 - b2^t) / (1 - b1^t); w -= lr_t m / (sqrt(v) + epsilon). */
+ *
+ * m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; lr_t = lr sqrt(1 - b2^t) / (1 - b1^t);
+ * w -= lr_t m / (sqrt(v) + epsilon). amsgrad (Reddi et al., ICLR 2018): the greatest v so far,
+ * vhat, in place of v.
+ */
 #include <math.h>
 
 #include "base/num.h"
 #include "net/optim.h"
 
-enum { LR, DECAY, BETA_1, BETA_2, EPSILON };
+enum { LR, DECAY, BETA_1, BETA_2, EPSILON, AMSGRAD };
 
 static int
 slots(const double *hyper, const char **names)
 {
-    (void)hyper;
     if (names) {
         names[0] = "m";
         names[1] = "v";
     }
-    return 2;
+    if (hyper[AMSGRAD] == 0)
+        return 2;
+    if (names)
+        names[2] = "vhat";
+    return 3;
 }
 
 static void
@@ -27,13 +34,23 @@ step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
     float lr = (float)(lr_now * sqrt(c2) / c1), eps = (float)hyper[EPSILON];
     float b1 = (float)hyper[BETA_1], b2 = (float)hyper[BETA_2];
     float d1 = (float)(1.0 - hyper[BETA_1]), d2 = (float)(1.0 - hyper[BETA_2]);
-    float *restrict m = slot[0], *restrict v = slot[1];
+    float *restrict m = slot[0], *restrict v = slot[1], *restrict vhat;
     size_t i;
 
+    if (hyper[AMSGRAD] == 0) {
+        for (i = 0; i < n; i++) {
+            m[i] = b1 * m[i] + d1 * g[i];
+            v[i] = b2 * v[i] + d2 * (g[i] * g[i]);
+            w[i] = w[i] - lr * m[i] / (sqrtf(v[i]) + eps);
+        }
+        return;
+    }
+    vhat = slot[2];
     for (i = 0; i < n; i++) {
         m[i] = b1 * m[i] + d1 * g[i];
         v[i] = b2 * v[i] + d2 * (g[i] * g[i]);
-        w[i] = w[i] - lr * m[i] / (sqrtf(v[i]) + eps);
+        vhat[i] = v[i] > vhat[i] ? v[i] : vhat[i];
+        w[i] = w[i] - lr * m[i] / (sqrtf(vhat[i]) + eps);
     }
 }
 
@@ -43,7 +60,8 @@ const struct hop_optim hop_optim_adam = {
      {"decay", false, 0, 0, 1e6},
      {"beta_1", false, 0.9, 0, 0.999999},
      {"beta_2", false, 0.999, 0, 0.9999999},
-     {"epsilon", false, 1e-7, 0, 1}},
+     {"epsilon", false, 1e-7, 0, 1},
+     {"amsgrad", true, 0, 0, 1}},
     slots,
     step,
 };
