@@ -1,9 +1,10 @@
 /* shapes - make a data set of drawn shapes: DIR/train/CLASS/NNNN.png and DIR/val/CLASS/NNNN.png.
  *
- *   shapes -o DIR [-n PER_CLASS] [--val PER_CLASS] [--seed N] [--size PIXELS]
+ *   shapes -o DIR [-n PER_CLASS] [--val PER_CLASS] [--seed N] [--size PIXELS] [--level 1..3]
  *
  * Ten classes; every picture has its own size, place, rotation, colours, contrast, background,
- * distracting lines and noise. The same arguments give the same pictures. It needs libpng and
+ * distracting lines and noise. Level 1 is learned in minutes from some thousands of pictures
+ * (nearly upright, clear colours), level 3 (the default) is not. The same arguments give the same pictures. It needs libpng and
  * nothing of hop, so it can be copied as a start for other generators.
  */
 #include <errno.h>
@@ -136,11 +137,34 @@ struct scene {
     struct line lines[MAX_LINES];
 };
 
+struct range {
+    double lo, hi;
+};
+
+static const struct level {
+    struct range angle, scale, noise, contrast;
+    double faint_frac; /* of the pictures: contrast from 28 to 55 instead */
+    double slope;      /* of the paper's colours */
+    int n_lines;       /* at most */
+} levels[] = {
+    {{-0.35, 0.35}, {0.50, 0.85}, {3, 15}, {80, 200}, 0, 20, 1},
+    {{0, 2 * PI}, {0.45, 0.85}, {3, 20}, {60, 200}, 0, 20, 2},
+    {{0, 2 * PI}, {0.34, 0.78}, {6, 34}, {55, 200}, 0.25, 28, MAX_LINES},
+};
+static const struct level *level = &levels[2];
+
+static double
+within(struct range r)
+{
+    return uniform(r.lo, r.hi);
+}
+
 /* Ink that differs from the paper: sometimes a lot, sometimes hardly. */
 static void
 choose_colours(struct scene *s)
 {
-    double distance, want = uniform(0, 1) < 0.25 ? uniform(28, 55) : uniform(55, 200);
+    double want = uniform(0, 1) < level->faint_frac ? uniform(28, 55) : within(level->contrast);
+    double distance;
     int k, tries = 0;
 
     for (k = 0; k < 3; k++)
@@ -157,22 +181,22 @@ choose_colours(struct scene *s)
 static void
 make_scene(struct scene *s, int i_shape)
 {
-    double angle = uniform(0, 2 * PI), a;
+    double angle = within(level->angle), a;
     int i, k;
 
     s->i_shape = i_shape;
-    s->scale = uniform(0.34, 0.78);
+    s->scale = within(level->scale);
     s->cx = uniform(-1, 1) * (1 - s->scale) * 0.9;
     s->cy = uniform(-1, 1) * (1 - s->scale) * 0.9;
     s->cos_a = cos(angle);
     s->sin_a = sin(angle);
-    s->noise = uniform(6, 34);
+    s->noise = within(level->noise);
     choose_colours(s);
     for (k = 0; k < 3; k++) {
-        s->slope[k][0] = uniform(-28, 28);
-        s->slope[k][1] = uniform(-28, 28);
+        s->slope[k][0] = uniform(-level->slope, level->slope);
+        s->slope[k][1] = uniform(-level->slope, level->slope);
     }
-    s->n_lines = (int)(draw() % (MAX_LINES + 1));
+    s->n_lines = (int)(draw() % ((uint64_t)level->n_lines + 1));
     for (i = 0; i < s->n_lines; i++) {
         a = uniform(0, 2 * PI);
         s->lines[i] = (struct line){.x = uniform(-1, 1),
@@ -316,12 +340,14 @@ main(int argc, char **argv)
             seed = number("--seed", value, 0, 1000000000);
         else if (!strcmp(argv[i], "--size"))
             size = number("--size", value, 8, MAX_SIZE);
+        else if (!strcmp(argv[i], "--level"))
+            level = &levels[number("--level", value, 1, 3) - 1];
         else
             dir = NULL, i = argc;
     }
     if (!dir) {
         fprintf(stderr, "usage: shapes -o DIR [-n PER_CLASS] [--val PER_CLASS] [--seed N] "
-                        "[--size PIXELS]\n");
+                        "[--size PIXELS] [--level 1..3]\n");
         return 2;
     }
     make_dir(dir);
