@@ -20,7 +20,7 @@
  * equal, since no operation is reordered or contracted. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) &&       \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HOP_CPU_HOT __attribute__((target_clones("arch=haswell", "default")))
+#define HOP_CPU_HOT __attribute__((target_clones("avx2", "default")))
 #else
 #define HOP_CPU_HOT
 #endif
