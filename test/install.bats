@@ -42,7 +42,6 @@ make_here() { make -s -C "$ROOT" B="$HOP_BUILD" "$@"; }
 }
 
 @test "without oneDNN: builds, and the device cpu is exit 75" {
-    [ -n "${HOP_SLOW-}" ] || skip "slow: builds everything again (HOP_SLOW=1)"
     make -s -j2 -C "$ROOT" B="$PWD/build" DNNL= all
     build/bin/hop-train --version | grep 'no oneDNN'
     echo '{"hop":"config/1","id":"a","model":"shapes-mlp","optimizer":"sgd"}' >config
