@@ -17,7 +17,7 @@ go()
     run --separate-stderr -0 go grid --iterations 2 space.json
     [ -z "$stderr" ]
     [ "${#lines[@]}" -eq 7 ]
-    [[ ${lines[0]} == "rank  id     batch_size  optimizer    lr  momentum  val acc  val loss  train acc  iteration  seconds" ]]
+    [[ ${lines[0]} == "rank  id     batch_size  optimizer    lr  momentum  val acc  val loss  train acc  iter  seconds" ]]
     [ "$(hop-search select <run/log.jsonl | jq -c .iteration | sort -u)" = 2 ]
     [ "$(jq -c 'select(.hop == "eval/1" and .shard == null)' run/log.jsonl | wc -l)" -eq 12 ]
     # the table is what select says
