@@ -18,7 +18,7 @@ command -v debootstrap >/dev/null || die "needs debootstrap (apt-get install deb
 root=$(mktemp -d /var/tmp/hop-bare-XXXXXX) || die "cannot make a folder in /var/tmp"
 undo()
 {
-    for dir in proc dev/pts dev; do
+    for dir in sys proc dev/pts dev; do
         umount "$root/$dir" 2>/dev/null
     done
     if [ -n "$HOP_KEEP" ]; then
@@ -49,8 +49,8 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 for f in /etc/apt/apt.conf.d/*; do
     grep -qi 'acquire' "$f" && ! grep -qi 'appstream' "$f" && cp "$f" "$root/etc/apt/apt.conf.d/"
 done
-mount -t proc proc "$root/proc" && mount --bind /dev "$root/dev" &&
-    mount --bind /dev/pts "$root/dev/pts" || die "cannot mount proc and dev in $root"
+mount -t proc proc "$root/proc" && mount -t sysfs -o ro sysfs "$root/sys" && mount --bind /dev "$root/dev" &&
+    mount --bind /dev/pts "$root/dev/pts" || die "cannot mount proc, sys and dev in $root"
 
 mkdir -p "$root/src/main" "$root/src/shared"
 tar -cf - --exclude='./build*' --exclude=./hop-demo --exclude=./.git --exclude=./config.mk . |

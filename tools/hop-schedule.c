@@ -118,8 +118,8 @@ make_shards(const struct hop_shard_list *data, const struct hop_workers *w, cons
 }
 
 static void
-read_tasks(const struct hop_configs *configs, const struct hop_shard_list *data, const bool *is_eval,
-           bool is_replay, struct hop_tasks *tasks)
+read_tasks(const struct hop_configs *configs, const struct hop_shard_list *data,
+           const bool *is_eval, bool is_replay, struct hop_tasks *tasks)
 {
     struct hop_str nets = {0};
     struct hop_err e = {0};

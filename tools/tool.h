@@ -38,17 +38,20 @@ void tool_usage(const char *where, const char *fmt, ...) HOP_PRINTF(2, 3)
 /* tool_warn - a line on stderr unless --quiet. */
 void tool_warn(const char *fmt, ...) HOP_PRINTF(1, 2);
 
-/* tool_print - text to stdout. tool_record - one JSON line to stdout, flushed. Both die on error. */
+/* tool_print - text to stdout. tool_record - one JSON line to stdout, flushed. Both die on error.
+ */
 struct hop_json;
 void tool_print(const char *text);
 void tool_record(const struct hop_json *j);
 
-/* tool_progress - on a terminal (or --progress): a line that replaces the last one; NULL ends it. */
+/* tool_progress - on a terminal (or --progress): a line that replaces the last one; NULL ends it.
+ */
 void tool_progress(const char *fmt, ...) HOP_PRINTF(1, 2);
 void tool_progress_end(void);
 
-/* tool_env - getenv, NULL when unset or empty. tool_share_dir - where nets and spaces lie: HOP_SHARE,
- * else beside this program (installed, moved, or in its source tree), else where `make` was told. */
+/* tool_env - getenv, NULL when unset or empty. tool_share_dir - where nets and spaces lie:
+ * HOP_SHARE, else beside this program (installed, moved, or in its source tree), else where `make`
+ * was told. */
 const char *tool_env(const char *name);
 const char *tool_share_dir(void);
 

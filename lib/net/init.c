@@ -23,7 +23,8 @@ spread(const struct hop_weight *w, double *a, double *b)
     if (w->init.kind != HOP_INIT_VARIANCE)
         return;
     *a = w->init.is_uniform ? -sqrt(3.0 * var) : 0.0;
-    *b = w->init.is_uniform ? sqrt(3.0 * var) : sqrt(var) / (w->init.is_truncated ? truncated_sd : 1.0);
+    *b = w->init.is_uniform ? sqrt(3.0 * var)
+                            : sqrt(var) / (w->init.is_truncated ? truncated_sd : 1.0);
 }
 
 void

@@ -4,7 +4,8 @@
 
 #include "net/net.h"
 
-/* The table of kinds (layers.c): by class_name, or NULL. hop_layer_known lists them, comma-separated. */
+/* The table of kinds (layers.c): by class_name, or NULL. hop_layer_known lists them,
+ * comma-separated. */
 const struct hop_layer_kind *hop_layer_find(const char *class_name);
 void hop_layer_known(char *out, size_t n);
 

@@ -17,7 +17,8 @@ parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct h
         (rc = hop_json_get_real(c, "offset", false, 0, 0, where, &offset, e)))
         return rc;
     p->n = 1;
-    if (!(p->scale = hop_alloc(1, sizeof(float), e)) || !(p->offset = hop_alloc(1, sizeof(float), e)))
+    if (!(p->scale = hop_alloc(1, sizeof(float), e)) ||
+        !(p->offset = hop_alloc(1, sizeof(float), e)))
         return HOP_ENOMEM;
     p->scale[0] = (float)scale;
     p->offset[0] = (float)offset;

@@ -67,7 +67,8 @@ struct hop_activation {
     enum hop_act act;
     double alpha; /* ELU */
 };
-struct hop_batch_norm { /* over the last axis. weights: gamma, beta (if any), moving_mean, moving_variance, [C] */
+struct hop_batch_norm { /* over the last axis. weights: gamma, beta (if any), moving_mean,
+                           moving_variance, [C] */
     double momentum, epsilon;
     bool has_scale, has_center;
 };

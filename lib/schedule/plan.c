@@ -33,8 +33,8 @@ hop_sched_clear(struct hop_sched *plan)
 }
 
 int
-hop_sched_make(const struct hop_policy *policy, const struct hop_sched_in *in, struct hop_sched *plan,
-              struct hop_err *e)
+hop_sched_make(const struct hop_policy *policy, const struct hop_sched_in *in,
+               struct hop_sched *plan, struct hop_err *e)
 {
     int rc;
 

@@ -41,7 +41,7 @@ struct hop_sched_in {
     const struct hop_sched_shard *shards; /* [n_shards], the n_train to train on first */
     size_t n_shards, n_train;
     size_t n_workers;
-    int64_t eval_every; /* iterations between evaluations; the last is always evaluated; 0 = never */
+    int64_t eval_every; /* iterations between evaluations, besides the last; 0 = never */
     double visit_s;     /* expected seconds of a visit besides its examples */
 };
 

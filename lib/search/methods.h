@@ -19,7 +19,7 @@ struct hop_search_in {
 };
 
 struct hop_search_out {
-    struct hop_json *configs; /* array of config/1 lines to train next; empty = the search is over */
+    struct hop_json *configs; /* array of config/1 lines to train next; empty = it is over */
     size_t n_all, n_done, n_diverged; /* configs of the search so far */
 };
 

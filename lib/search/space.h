@@ -63,8 +63,8 @@ typedef double hop_pick_fn(void *ctx, const struct hop_dim *d);
 void hop_space_fill(const struct hop_space *s, hop_pick_fn *pick, void *ctx,
                     struct hop_json *config);
 
-/* hop_space_distribution - the first dimension (branches included) that is neither constant nor choice,
- * or NULL. */
+/* hop_space_distribution - the first dimension (branches included) that is neither constant nor
+ * choice, or NULL. */
 const struct hop_dim *hop_space_distribution(const struct hop_space *s);
 
 #endif

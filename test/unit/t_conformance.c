@@ -43,7 +43,7 @@ static const struct row {
     {"conv 1x1 kernel", "5,5,8", CONV(16, 1, 1, 1, same, elu) CONV(8, 1, 1, 1, same, elu) FLATTEN,
      3, 7, 0},
     {"conv strides, odd padding", "13,11,3",
-     CONV(8, 3, 3, 2, same, elu) 
+     CONV(8, 3, 3, 2, same, elu)
          LAYER("Conv2D", "\"filters\":16,\"kernel_size\":[4,2],\"strides\":[2,1],"
                          "\"padding\":\"same\",\"activation\":\"elu\"")
               CONV(8, 2, 3, 2, valid, elu)
@@ -62,7 +62,7 @@ static const struct row {
      CONV(16, 3, 3, 1, same, elu) POOL("AveragePooling2D", 2, 2, valid) FLATTEN, 4, 11, 0},
     {"average pooling same, overlapping", "7,9,1",
      CONV(3, 3, 3, 1, same, elu) POOL("AveragePooling2D", 3, 2, same) FLATTEN, 4, 11, 0},
-    {"average pooling 17 channels", "5,5,17", 
+    {"average pooling 17 channels", "5,5,17",
      LAYER("AveragePooling2D", "\"pool_size\":[3,2],\"strides\":1,\"padding\":\"same\"")
          CONV(8, 1, 1, 1, same, elu) FLATTEN, 4, 11, 0},
     {"global average pooling", "6,7,3", CONV(24, 3, 3, 1, same, elu) GLOBAL, 4, 11, 0},

@@ -1,6 +1,6 @@
-/* laws 1 and 2 inside one program, for every device that runs here: a chain of visits in one session
- * equals the same visits each in a session of its own with the model written and read between them,
- * byte for byte; and dropping any part of the state would be seen. */
+/* laws 1 and 2 inside one program, for every device that runs here: a chain of visits in one
+ * session equals the same visits each in a session of its own with the model written and read
+ * between them, byte for byte; and dropping any part of the state would be seen. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,8 +36,8 @@ static const char *const optimizers[] = {
     "\"optimizer\":\"sgd\",\"momentum\":0.9,\"nesterov\":true",
     "\"optimizer\":\"rmsprop\",\"decay\":0.001", "\"optimizer\":\"adam\",\"decay\":0.01"};
 
-/* What ref makes of them, on every machine and with every compiler (law 3). A change here is a change
- * of the numerics: say so in NEWS.md and raise ref's fingerprint. */
+/* What ref makes of them, on every machine and with every compiler (law 3). A change here is a
+ * change of the numerics: say so in NEWS.md and raise ref's fingerprint. */
 static const char *const ref_digests[] = {
     "4d475976e853b1cbb3be963ef9ad19d8", "c7b65501f52bbd9cd114f14fbf7f4a47",
     "21546b8554b3ddd996af4cdaee100a90", "e5d011de4e863fad108f19219702ddd3",

@@ -111,8 +111,8 @@ test_beside_others(void)
         if (fork() == 0) {
             for (k = 0; k < N_LINES; k++) {
                 snprintf(line, sizeof line,
-                         "{\"hop\":\"train/1\",\"id\":\"p%d\",\"visit\":%d,\"fill\":\"%0*d\"}", i, k,
-                         50 + k, 0);
+                         "{\"hop\":\"train/1\",\"id\":\"p%d\",\"visit\":%d,\"fill\":\"%0*d\"}", i,
+                         k, 50 + k, 0);
                 if (!append(line))
                     _exit(1);
             }
@@ -149,9 +149,11 @@ test_keys(void)
          "{\"hop\":\"train/1\",\"id\":\"b\",\"visit\":1}", false},
         {"{\"hop\":\"eval/1\",\"id\":\"a\",\"iteration\":1,\"split\":\"val\"}",
          "{\"hop\":\"eval/1\",\"id\":\"a\",\"iteration\":1,\"split\":\"train\"}", false},
-        {"{\"hop\":\"eval/1\",\"id\":\"a\",\"iteration\":1,\"split\":\"val\",\"shard\":\"val-000\"}",
+        {"{\"hop\":\"eval/1\","
+         "\"id\":\"a\",\"iteration\":1,\"split\":\"val\",\"shard\":\"val-000\"}",
          "{\"hop\":\"eval/1\",\"id\":\"a\",\"iteration\":1,\"split\":\"val\"}", false},
-        {"{\"hop\":\"config/1\",\"id\":\"a\",\"lr\":1}", "{\"hop\":\"config/1\",\"id\":\"a\"}", true},
+        {"{\"hop\":\"config/1\",\"id\":\"a\",\"lr\":1}", "{\"hop\":\"config/1\",\"id\":\"a\"}",
+         true},
         {"{\"hop\":\"config/1\",\"id\":\"a\"}", "{\"hop\":\"train/1\",\"id\":\"a\"}", false}};
     size_t i;
 
@@ -165,8 +167,8 @@ test_keys(void)
 }
 
 #define PART(shard, shards, loss, n)                                                               \
-    "{\"hop\":\"eval/1\",\"id\":\"a\",\"iteration\":2,\"split\":\"val\",\"shard\":\"" shard           \
-    "\",\"shards\":" shards ",\"loss\":" loss ",\"accuracy\":0.5,\"examples\":" n                   \
+    "{\"hop\":\"eval/1\",\"id\":\"a\",\"iteration\":2,\"split\":\"val\",\"shard\":\"" shard        \
+    "\",\"shards\":" shards ",\"loss\":" loss ",\"accuracy\":0.5,\"examples\":" n                  \
     ",\"wall_s\":0.25,\"worker\":\"w\",\"device\":\"ref\",\"status\":\"ok\"}"
 
 /* The merged line of an array's parts as text; "none" or the error. */
@@ -198,26 +200,35 @@ test_merge(void)
         "\"accuracy\":0.5,\"examples\":40,\"wall_s\":0.5,\"device\":\"ref\",\"status\":\"ok\"}";
     char first[600];
 
-    ok(!strcmp(merge("[" PART("val-000", "2", "1.0", "10") "," PART("val-001", "2", "2.0", "30") "]"),
-               want), "parts are averaged by their examples");
-    ok(!strcmp(merge("[" PART("val-001", "2", "2.0", "30") "," PART("val-000", "2", "1.0", "10") "]"),
-               want), "their order changes nothing");
+    ok(!strcmp(
+           merge("[" PART("val-000", "2", "1.0", "10") "," PART("val-001", "2", "2.0", "30") "]"),
+           want),
+       "parts are averaged by their examples");
+    ok(!strcmp(
+           merge("[" PART("val-001", "2", "2.0", "30") "," PART("val-000", "2", "1.0", "10") "]"),
+           want),
+       "their order changes nothing");
     ok(!strcmp(merge("[" PART("val-001", "2", "2.0", "30") "," PART("val-001", "2", "9.0", "30") ","
                      PART("val-000", "2", "1.0", "10") "]"), want), "a part twice counts once");
     ok(!strcmp(merge("[" PART("val-001", "2", "2.0", "30") "]"), "none"), "one of two is not all");
-    ok(!strcmp(merge("[" PART("val-001", "2", "2.0", "30") "," PART("val-001", "2", "2.0", "30") "]"),
-               "none"), "the same one twice neither");
-    ok(strstr(merge("[" PART("val-001", "2", "2.0", "30") "," PART("val-000", "3", "1.0", "10") "]"),
-              "disagree") != NULL, "parts of different wholes are refused");
-    snprintf(first, sizeof first, "%s",
-             merge("[" PART("val-000", "2", "null", "10") "," PART("val-001", "2", "2.0", "30") "]"));
+    ok(!strcmp(
+           merge("[" PART("val-001", "2", "2.0", "30") "," PART("val-001", "2", "2.0", "30") "]"),
+           "none"),
+       "the same one twice neither");
+    ok(strstr(
+           merge("[" PART("val-001", "2", "2.0", "30") "," PART("val-000", "3", "1.0", "10") "]"),
+           "disagree") != NULL,
+       "parts of different wholes are refused");
+    snprintf(
+        first, sizeof first, "%s",
+        merge("[" PART("val-000", "2", "null", "10") "," PART("val-001", "2", "2.0", "30") "]"));
     ok(strstr(first, "\"loss\":null") && strstr(first, "\"accuracy\":0.5"),
        "a loss that is not finite stays so");
     snprintf(first, sizeof first, "%s",
              merge("[" PART("val-000", "3", "0.1", "7") "," PART("val-001", "3", "0.2", "11") ","
                    PART("val-002", "3", "0.7", "13") "]"));
-    ok(!strcmp(first, merge("[" PART("val-002", "3", "0.7", "13") "," PART("val-000", "3", "0.1", "7")
-                            "," PART("val-001", "3", "0.2", "11") "]")),
+    ok(!strcmp(first, merge("[" PART("val-002", "3", "0.7", "13") "," PART(
+                          "val-000", "3", "0.1", "7") "," PART("val-001", "3", "0.2", "11") "]")),
        "digits do not depend on the order of arrival");
 }
 

@@ -189,8 +189,9 @@ test_refusals(void)
         {NET(LAYER("MaxPooling2D", "")), "the net's output is not flat", "Flatten"},
         {NET(LAYER("BatchNormalization", "\"axis\":1")), "\"axis\" 1 is not supported", "last"},
         {NET(LAYER("Normalization", "\"axis\":-1")), "has no mean and variance", "mean"},
-        {NET(FLAT "," LAYER("Dense", "\"units\":3,\"name\":\"a\"") ","
-                      LAYER("Dense", "\"units\":3,\"name\":\"a\"")), "two layers are named \"a\"", ""},
+        {NET(FLAT "," LAYER("Dense", "\"units\":3,\"name\":\"a\"") "," LAYER(
+             "Dense", "\"units\":3,\"name\":\"a\"")),
+         "two layers are named \"a\"", ""},
         {"{\"class_name\":\"Sequential\",\"config\":{\"layers\":[" FLAT "]}}",
          "does not state its input shape", "batch_input_shape"},
         {"{\"class_name\":\"Sequential\",\"config\":{\"layers\":[]}}", "has no layer", ""},
@@ -219,7 +220,8 @@ test_configs(void)
         {"{\"id\":\"a\",\"optimizer\":\"adamx\"}", "unknown optimizer \"adamx\""},
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"learning_rate\":1}", "\"learning_rate\""},
         {"{\"id\":\"a\",\"optimizer\":\"adam\",\"momentum\":0.9}", "\"adam\" has no \"momentum\""},
-        {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"batch_size\":-5}", "\"batch_size\" -5 is out of range"},
+        {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"batch_size\":-5}",
+         "\"batch_size\" -5 is out of range"},
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"lr\":\"fast\"}", "\"lr\" is a string"},
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"loss\":\"mae\"}", "unknown loss \"mae\""},
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"nesterov\":1}", "\"nesterov\" is a whole number"},

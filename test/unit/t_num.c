@@ -39,7 +39,8 @@ test_functions(void)
     ok(e_tanh < 3.6e-7, "hop_tanhf %.3g", e_tanh);
     ok(e_expm1 < 3.6e-7, "hop_expm1f %.3g", e_expm1);
     ok(isinf(hop_expf(100.0f)) && hop_expf(-100.0f) == 0 && isnan(hop_expf(NAN)), "ends of expf");
-    ok(isinf(hop_logf(0.0f)) && isnan(hop_logf(-1.0f)) && isinf(hop_logf(INFINITY)), "ends of logf");
+    ok(isinf(hop_logf(0.0f)) && isnan(hop_logf(-1.0f)) && isinf(hop_logf(INFINITY)),
+       "ends of logf");
 }
 
 static void

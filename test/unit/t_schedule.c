@@ -41,9 +41,12 @@ set_scene(struct scene *s, size_t n_configs, size_t n_train, size_t n_val, size_
     for (i = 0; i < n_configs; i++) {
         int64_t v = done * (int64_t)(i + 1);
 
-        s->tasks[i] = (struct hop_sched_task){.id = names[i], .place = i,
-                                              .visits = v > max ? max : v, .until = n_iterations,
-                                              .eval_todo = s->todo[i], .train_s = 0.01 * (double)(i + 1),
+        s->tasks[i] = (struct hop_sched_task){.id = names[i],
+                                              .place = i,
+                                              .visits = v > max ? max : v,
+                                              .until = n_iterations,
+                                              .eval_todo = s->todo[i],
+                                              .train_s = 0.01 * (double)(i + 1),
                                               .eval_s = 0.003};
         s->tasks[i].next_shard = hop_cyclic_shard(i, s->tasks[i].visits + 1, n_train);
         /* An interruption may leave part of an evaluation undone. */

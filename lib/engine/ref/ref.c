@@ -196,7 +196,8 @@ compile_layer(struct hop_plan *p, int i, size_t *n_widest, struct hop_err *e)
         return hop_fail(e, HOP_EFORMAT, p->spec.net->name, "choose another --device",
                         "device ref has no layer %s", l->kind->name);
     nd->op = ops[k];
-    if (!(nd->y = alloc_reals(p, n, e)) || (p->spec.is_training && !(nd->dy = alloc_reals(p, n, e))))
+    if (!(nd->y = alloc_reals(p, n, e)) ||
+        (p->spec.is_training && !(nd->dy = alloc_reals(p, n, e))))
         return HOP_ENOMEM;
     n = nd->op->aux ? nd->op->aux(l, p->spec.batch_size) : 0;
     if (!(nd->aux = alloc_reals(p, n, e)))

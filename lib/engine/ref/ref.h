@@ -3,8 +3,8 @@
  * Order of operations (what a device must do to match its bits):
  *  - all arithmetic in float32 (`real`), no contraction; fma only where written here
  *  - input: (x - mean[c]) * inv_std[c]
- *  - Conv2D, Dense: acc = 0; over (kh, kw, c) or d ascending: acc = fma(x, w, acc), taps outside the
- *    image skipped; y = acc + bias
+ *  - Conv2D, Dense: acc = 0; over (kh, kw, c) or d ascending: acc = fma(x, w, acc), taps outside
+ *    the image skipped; y = acc + bias
  *  - their input gradient: over (kh, kw, k) or units ascending: acc = fma(dy, w, acc)
  *  - their weight gradient: per image, over output positions in raster order,
  *    acc = fma(x, dy, acc); the images are then added by the tree below. Bias likewise with sums.
