@@ -13,14 +13,17 @@
 
 #define ROWS(X)                                                                                    \
     X(activation)                                                                                  \
+    X(add)                                                                                         \
     X(average_pooling2d)                                                                           \
     X(batch_normalization)                                                                         \
+    X(concatenate)                                                                                 \
     X(conv2d)                                                                                      \
     X(dense)                                                                                       \
     X(dropout)                                                                                     \
     X(flatten)                                                                                     \
     X(global_average_pooling2d)                                                                    \
     X(max_pooling2d)                                                                               \
+    X(multiply)                                                                                    \
     X(normalization)                                                                               \
     X(rescaling)
 

@@ -4,8 +4,8 @@
  * Shape letters: N batch, H W height and width, C channels in, K channels out, D features.
  * Shapes are channels-last and never hold the batch: [H,W,C] or [D].
  * A Keras layer with `activation` becomes two layers here, the second of kind "activation" with
- * is_inner set. Layers are in topological order; a layer names its inputs by index, so that
- * functional nets fit without a change of this interface (today every in[0] is the layer before).
+ * is_inner set. Layers are in topological order, the output last; a layer names its inputs by
+ * index. In a Sequential net every layer has one, the layer before.
  */
 #ifndef HOP_NET_NET_H
 #define HOP_NET_NET_H
@@ -16,7 +16,7 @@
 #include "base/err.h"
 #include "format/json.h"
 
-enum { HOP_NET_DIMS = 4, HOP_NET_INPUTS = 4, HOP_NAME_LEN = 96 };
+enum { HOP_NET_DIMS = 4, HOP_NET_INPUTS = 8, HOP_NAME_LEN = 96 };
 
 struct hop_shape {
     int n_dims;
@@ -92,15 +92,17 @@ struct hop_layer_kind {
     /* From l->in_shape set l->out_shape, add weights, set l->flops. */
     int (*shape)(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e);
     void (*free_params)(void *params); /* or NULL */
+    bool is_merging; /* takes two inputs or more; all others take one */
 };
 
 struct hop_layer {
     const struct hop_layer_kind *kind;
     char name[HOP_NAME_LEN];
     bool is_inner; /* the activation of the layer before */
-    int n_in;
+    int n_in;                   /* 1, or more for kinds that merge */
     int in[HOP_NET_INPUTS];     /* indices of layers; -1 = the net's input */
-    struct hop_shape in_shape;  /* of in[0] */
+    struct hop_shape in_shapes[HOP_NET_INPUTS];
+    struct hop_shape in_shape;  /* = in_shapes[0] */
     struct hop_shape out_shape;
     void *params;
     int i_weight, n_weights;    /* its weights in net->weights */
@@ -122,9 +124,10 @@ struct hop_net {
     size_t cap_layers, cap_weights;
 };
 
-/* hop_net_parse - a Keras `model.to_json()` object (Keras 2 or 3, Sequential), or a short form
- * written by hand: keys left out take Keras's defaults. Unknown layers and options are errors that
- * name them and list what is known. Err: HOP_EFORMAT at `where`. */
+/* hop_net_parse - a Keras `model.to_json()` object (Keras 2 or 3, Sequential or functional with one
+ * input and one output), or a short form written by hand: keys left out take Keras's defaults, and
+ * "inbound_nodes" may simply list names of layers. Unknown layers and options are errors that name
+ * them and list what is known. Err: HOP_EFORMAT at `where`. */
 int hop_net_parse(const struct hop_json *keras, const char *where, struct hop_net **out,
                   struct hop_err *e) HOP_MUSTUSE;
 void hop_net_free(struct hop_net *net);

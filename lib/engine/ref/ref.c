@@ -11,14 +11,17 @@
 /* To add a layer here: ref_NAME.c and a row. */
 #define ROWS(X)                                                                                    \
     X(activation)                                                                                  \
+    X(add)                                                                                         \
     X(average_pooling2d)                                                                           \
     X(batch_normalization)                                                                         \
+    X(concatenate)                                                                                 \
     X(conv2d)                                                                                      \
     X(dense)                                                                                       \
     X(dropout)                                                                                     \
     X(flatten)                                                                                     \
     X(global_average_pooling2d)                                                                    \
     X(max_pooling2d)                                                                               \
+    X(multiply)                                                                                    \
     X(normalization)                                                                               \
     X(rescaling)
 
@@ -86,6 +89,8 @@ struct node { /* one layer */
     real *dy;  /* the same; training only */
     real *aux;
     real *w[8], *dw[8]; /* its weights in p->w and p->g */
+    int n_readers;
+    bool has_dy;        /* during backward: a reader has written dy */
 };
 
 struct hop_plan {
@@ -100,6 +105,8 @@ struct hop_plan {
     int64_t step;
     struct ref_tree tree;
     real *scratch;
+    real *spare[HOP_NET_INPUTS]; /* [batch, widest] gradients on their way to a value with several
+                                    readers; NULL where no such value is */
     size_t bytes;
 };
 
@@ -125,6 +132,8 @@ plan_free(struct hop_plan *p)
     }
     for (i = 0; i < REF_TREE_HEIGHT; i++)
         free(p->tree.level[i]);
+    for (i = 0; i < HOP_NET_INPUTS; i++)
+        free(p->spare[i]);
     free(p->tree.leaf);
     free(p->scratch);
     if ((void *)p->w != (void *)p->weights)
@@ -183,6 +192,32 @@ alloc_tree(struct hop_plan *p, size_t n_widest, struct hop_err *e)
     return HOP_OK;
 }
 
+/* Count readers; make the spare buffers that values with several of them need. */
+static int
+alloc_spare(struct hop_plan *p, struct hop_err *e)
+{
+    const struct hop_net *net = p->spec.net;
+    int64_t n_widest = 0, n;
+    int i, k, n_spare = 0;
+
+    for (i = 0; i < net->n_layers; i++)
+        for (k = 0; k < net->layers[i].n_in; k++)
+            if (net->layers[i].in[k] >= 0)
+                p->nodes[net->layers[i].in[k]].n_readers++;
+    for (i = 0; i < net->n_layers; i++)
+        for (k = 0; k < net->layers[i].n_in; k++) {
+            if (net->layers[i].in[k] < 0 || p->nodes[net->layers[i].in[k]].n_readers < 2)
+                continue;
+            n = hop_shape_len(&net->layers[i].in_shapes[k]);
+            n_widest = n > n_widest ? n : n_widest;
+            n_spare = k + 1 > n_spare ? k + 1 : n_spare;
+        }
+    for (k = 0; k < n_spare; k++)
+        if (!(p->spare[k] = alloc_reals(p, (size_t)(p->spec.batch_size * n_widest), e)))
+            return HOP_ENOMEM;
+    return HOP_OK;
+}
+
 static int
 compile_layer(struct hop_plan *p, int i, size_t *n_widest, struct hop_err *e)
 {
@@ -233,8 +268,8 @@ compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan 
     rc = p->nodes && p->x ? alloc_arenas(p, e) : HOP_ENOMEM;
     for (i = 0; i < spec->net->n_layers && !rc; i++)
         rc = compile_layer(p, i, &n_widest, e);
-    if (!rc && spec->is_training)
-        rc = alloc_tree(p, n_widest, e);
+    if (!rc && spec->is_training && !(rc = alloc_tree(p, n_widest, e)))
+        rc = alloc_spare(p, e);
     if (rc)
         plan_free(p);
     else
@@ -303,18 +338,56 @@ begin_step(struct hop_plan *p, int64_t n, const struct hop_pass *pass)
                              .tree = &p->tree, .scratch = p->scratch};
 }
 
+/* What layer i reads. */
+static void
+set_inputs(const struct hop_plan *p, struct ref_step *s, int i)
+{
+    const struct hop_layer *l = &p->spec.net->layers[i];
+    int k;
+
+    s->i_layer = i;
+    for (k = 0; k < l->n_in; k++)
+        s->xs[k] = l->in[k] < 0 ? p->x : p->nodes[l->in[k]].y;
+}
+
 static void
 forward(struct hop_plan *p, struct ref_step *s)
 {
     const struct hop_net *net = p->spec.net;
-    const real *x = p->x;
     int i;
 
     for (i = 0; i < net->n_layers; i++) {
-        s->i_layer = i;
-        p->nodes[i].op->forward(s, &net->layers[i], p->nodes[i].w, x, p->nodes[i].y,
+        set_inputs(p, s, i);
+        p->nodes[i].op->forward(s, &net->layers[i], p->nodes[i].w, s->xs[0], p->nodes[i].y,
                                 p->nodes[i].aux);
-        x = p->nodes[i].y;
+    }
+}
+
+/* Layer i's backward pass, its input gradients put or added where they belong. */
+static void
+backward_layer(struct hop_plan *p, struct ref_step *s, int i)
+{
+    const struct hop_layer *l = &p->spec.net->layers[i];
+    struct node *nd = &p->nodes[i], *from;
+    int64_t n, j;
+    int k;
+
+    set_inputs(p, s, i);
+    for (k = 0; k < l->n_in; k++) {
+        from = l->in[k] < 0 ? NULL : &p->nodes[l->in[k]];
+        s->dxs[k] = !from ? NULL : from->n_readers > 1 ? p->spare[k] : from->dy;
+    }
+    nd->op->backward(s, l, nd->w, s->xs[0], nd->y, nd->aux, nd->dy, s->dxs[0], nd->dw);
+    for (k = 0; k < l->n_in; k++) {
+        from = l->in[k] < 0 ? NULL : &p->nodes[l->in[k]];
+        if (!from || from->n_readers < 2)
+            continue;
+        n = s->n * hop_shape_len(&l->in_shapes[k]);
+        if (!from->has_dy)
+            memcpy(from->dy, s->dxs[k], (size_t)n * sizeof(real));
+        for (j = 0; from->has_dy && j < n; j++)
+            from->dy[j] = from->dy[j] + s->dxs[k][j];
+        from->has_dy = true;
     }
 }
 
@@ -359,7 +432,8 @@ score(const struct hop_plan *p, int64_t n, const int32_t *y, int64_t *confusion,
 {
     const struct hop_net *net = p->spec.net;
     int64_t K = net->output.d[0], i, j, best;
-    const real *z = net->n_layers > 1 ? p->nodes[net->n_layers - 2].y : p->x;
+    int from = net->layers[net->n_layers - 1].in[0];
+    const real *z = from < 0 ? p->x : p->nodes[from].y;
     const real *prob = p->nodes[net->n_layers - 1].y;
     double sum = 0;
 
@@ -381,20 +455,18 @@ backward(struct hop_plan *p, struct ref_step *s, const int32_t *y)
 {
     const struct hop_net *net = p->spec.net;
     int64_t K = net->output.d[0], i, j;
-    int l = net->n_layers - 1;
+    int l = net->n_layers - 1, from = net->layers[l].in[0];
     const real *prob = p->nodes[l].y;
-    real *dz = l > 0 ? p->nodes[l - 1].dy : NULL;
+    real *dz = from < 0 ? NULL : p->nodes[from].dy;
     const struct hop_weight *w;
 
     for (i = 0; dz && i < s->n; i++)
         for (j = 0; j < K; j++)
             dz[i * K + j] = (prob[i * K + j] - (j == y[i] ? 1 : 0)) / (real)s->n;
-    for (l--; l >= 0; l--) {
-        s->i_layer = l;
-        p->nodes[l].op->backward(s, &net->layers[l], p->nodes[l].w,
-                                 l ? p->nodes[l - 1].y : p->x, p->nodes[l].y, p->nodes[l].aux,
-                                 p->nodes[l].dy, l ? p->nodes[l - 1].dy : NULL, p->nodes[l].dw);
-    }
+    for (l = 0; l < net->n_layers; l++)
+        p->nodes[l].has_dy = false;
+    for (l = net->n_layers - 2; l >= 0; l--)
+        backward_layer(p, s, l);
     for (l = 0; l < net->n_weights; l++) {
         w = &net->weights[l];
         if (w->l2 != 0)
