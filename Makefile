@@ -130,7 +130,7 @@ $(SCRIPTS:%=$B/bin/%): $B/bin/%: tools/%.sh $B/version.list
 REF64_OBJ = $(patsubst lib/engine/ref/%.c,$B/ref64/%.o,$(wildcard lib/engine/ref/*.c))
 $B/ref64/%.o: lib/engine/ref/%.c $B/flags
 	@mkdir -p $(@D)
-	$(call say,CC,$< in double)
+	$(call say,CC,$@)
 	$Q$(CC) $(HOP_CFLAGS) $(CFLAGS) $(FAST_CFLAGS) -DHOP_REAL_DOUBLE $(CPPFLAGS) -MMD -MP -c -o $@ $<
 $B/test/t_gradient: $(REF64_OBJ)
 

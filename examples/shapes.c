@@ -4,8 +4,9 @@
  *
  * Ten classes; every picture has its own size, place, rotation, colours, contrast, background,
  * distracting lines and noise. Level 1 is learned in minutes from some thousands of pictures
- * (nearly upright, clear colours), level 3 (the default) is not. The same arguments give the same pictures. It needs libpng and
- * nothing of hop, so it can be copied as a start for other generators.
+ * (nearly upright, clear colours), level 3 (the default) is not. The same arguments give the same
+ * pictures. It needs libpng and nothing of hop, so it can be copied as a start for other
+ * generators.
  */
 #include <errno.h>
 #include <math.h>
@@ -117,9 +118,9 @@ static const struct {
     const char *name;
     int (*is_inside)(double x, double y);
 } shapes[] = {
-    {"circle", circle},     {"crescent", crescent}, {"cross", cross},   {"diamond", diamond},
-    {"heart", heart},       {"ring", ring},         {"square", square}, {"star", star},
-    {"stripes", stripes},   {"triangle", triangle},
+    {"circle", circle},   {"crescent", crescent}, {"cross", cross},   {"diamond", diamond},
+    {"heart", heart},     {"ring", ring},         {"square", square}, {"star", star},
+    {"stripes", stripes}, {"triangle", triangle},
 };
 
 /* ---- one picture ---- */

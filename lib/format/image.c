@@ -66,8 +66,8 @@ struct png_job {
     size_t n, at;
     const char *where;
     struct hop_image *img;
-    png_bytep *rows;   /* [h] into pixels, or into `wide` */
-    uint8_t *wide;     /* [h,w,c+1] with alpha, or NULL */
+    png_bytep *rows; /* [h] into pixels, or into `wide` */
+    uint8_t *wide;   /* [h,w,c+1] with alpha, or NULL */
     struct hop_err *e;
     int rc;
 };
@@ -270,9 +270,7 @@ jpeg_run(j_decompress_ptr d, struct jpeg_job *job)
     if (d->num_components != 1 && d->num_components != 3 && d->num_components != 4)
         return corrupt(job->e, job->where, "JPEG", "unknown number of colours");
     is_cmyk = d->num_components == 4;
-    d->out_color_space = is_cmyk                 ? JCS_CMYK
-                         : d->num_components == 1 ? JCS_GRAYSCALE
-                                                  : JCS_RGB;
+    d->out_color_space = is_cmyk ? JCS_CMYK : d->num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
     d->dct_method = JDCT_ISLOW; /* exact integers: the same pixels on every machine */
     job->rc = new_pixels(job->img, d->image_height, d->image_width, is_cmyk ? 3 : d->num_components,
                          job->where, job->e);
@@ -479,8 +477,8 @@ hop_image_set_channels(struct hop_image *img, int64_t c, struct hop_err *e)
         if (c == 3)
             out[3 * i] = out[3 * i + 1] = out[3 * i + 2] = p[i];
         else
-            out[i] = (uint8_t)((299 * p[3 * i] + 587 * p[3 * i + 1] + 114 * p[3 * i + 2] + 500) /
-                               1000);
+            out[i] =
+                (uint8_t)((299 * p[3 * i] + 587 * p[3 * i + 1] + 114 * p[3 * i + 2] + 500) / 1000);
     }
     free(img->pixels);
     img->pixels = out;

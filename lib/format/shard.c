@@ -259,9 +259,10 @@ read_tensors(struct hop_shard *s, const char *where, struct hop_err *e)
     if (!x || !y)
         return hop_fail(e, HOP_EFORMAT, where, NULL, "tensor \"%s\" is missing", x ? "y" : "x");
     if (!(x->dtype == HOP_U8 && x->n_dims == 4) && !(x->dtype == HOP_F32 && x->n_dims == 2))
-        return hop_fail(e, HOP_EFORMAT, where, NULL,
-                        "tensor \"x\" is %s with %d dimensions, should be U8 [N,H,W,C] or F32 [N,D]",
-                        x->dtype_name, x->n_dims);
+        return hop_fail(
+            e, HOP_EFORMAT, where, NULL,
+            "tensor \"x\" is %s with %d dimensions, should be U8 [N,H,W,C] or F32 [N,D]",
+            x->dtype_name, x->n_dims);
     if (y->dtype != HOP_I32 || y->n_dims != 1)
         return hop_fail(e, HOP_EFORMAT, where, NULL,
                         "tensor \"y\" is %s with %d dimensions, should be I32 [N]", y->dtype_name,

@@ -27,13 +27,13 @@ enum { HOP_MAX_CLASSES = 100000 };
 /* What a model must know of its data to use pictures without them ("hop.data" in model files). */
 struct hop_dataset_info {
     char dataset[HOP_DIGEST_LEN + 1];
-    int n_dims;          /* of one example: 3 for images, 1 for tables */
-    int64_t dims[3];     /* [H,W,C] or [D] */
+    int n_dims;      /* of one example: 3 for images, 1 for tables */
+    int64_t dims[3]; /* [H,W,C] or [D] */
     bool is_u8;
     int64_t n_classes;
-    char **classes;      /* [n_classes] */
-    int64_t n_channels;  /* C or D */
-    float *mean, *std;   /* [n_channels] */
+    char **classes;     /* [n_classes] */
+    int64_t n_channels; /* C or D */
+    float *mean, *std;  /* [n_channels] */
 };
 
 struct hop_shard {
@@ -41,9 +41,9 @@ struct hop_shard {
     char name[64];    /* "train-005" */
     char split[16];   /* "train" or "val" */
     int64_t index, count;
-    int64_t n;          /* examples */
-    const void *x;      /* [n, dims...] U8 or F32 */
-    const int32_t *y;   /* [n], each 0..n_classes-1 */
+    int64_t n;        /* examples */
+    const void *x;    /* [n, dims...] U8 or F32 */
+    const int32_t *y; /* [n], each 0..n_classes-1 */
     struct hop_dataset_info info;
 };
 
@@ -57,8 +57,8 @@ void hop_shard_close(struct hop_shard *s);
 
 /* Dataset information as JSON {"dataset","shape","dtype","classes","mean","std"} and back. */
 struct hop_json *hop_dataset_info_json(const struct hop_dataset_info *d);
-int hop_dataset_info_parse(const struct hop_json *j, const char *where,
-                           struct hop_dataset_info *d, struct hop_err *e) HOP_MUSTUSE;
+int hop_dataset_info_parse(const struct hop_json *j, const char *where, struct hop_dataset_info *d,
+                           struct hop_err *e) HOP_MUSTUSE;
 void hop_dataset_info_clear(struct hop_dataset_info *d);
 
 #endif

@@ -24,8 +24,7 @@ struct check {
     struct hop_str path;
 };
 
-HOP_PRINTF(2, 3) static void
-problem(struct check *k, const char *fmt, ...)
+HOP_PRINTF(2, 3) static void problem(struct check *k, const char *fmt, ...)
 {
     char text[1400];
     va_list ap;

@@ -324,8 +324,12 @@ set_tensors(struct out_shard *s, const struct hop_dataset_info *d)
     int i;
     size_t n_bytes = d->is_u8 ? 1 : 4, n = (size_t)s->note->examples;
 
-    s->tensors[0] = (struct hop_tensor){.name = "y", .dtype = HOP_I32, .dtype_name = "I32",
-                                        .n_dims = 1, .dims = {s->note->examples}, .n_bytes = 4 * n};
+    s->tensors[0] = (struct hop_tensor){.name = "y",
+                                        .dtype = HOP_I32,
+                                        .dtype_name = "I32",
+                                        .n_dims = 1,
+                                        .dims = {s->note->examples},
+                                        .n_bytes = 4 * n};
     s->tensors[1] = (struct hop_tensor){.name = "x",
                                         .dtype = d->is_u8 ? HOP_U8 : HOP_F32,
                                         .n_dims = d->n_dims + 1,
@@ -684,8 +688,7 @@ write_manifest(struct making *k, struct hop_err *e)
     rc = hop_json_dump(j, &s, e);
     hop_json_free(j);
     hop_str_add(&s, "\n");
-    if (!rc && !(rc = hop_str_check(&s, e)) &&
-        !(rc = hop_atomic_open(&a, k->manifest_path.s, e))) {
+    if (!rc && !(rc = hop_str_check(&s, e)) && !(rc = hop_atomic_open(&a, k->manifest_path.s, e))) {
         rc = hop_write_fd(a.fd, k->manifest_path.s, s.s, s.n, e);
         if (rc)
             hop_atomic_abort(&a);

@@ -25,11 +25,12 @@
 enum { HOP_MAX_SHARDS = 999, HOP_MAX_SIZE = 8192 };
 
 struct hop_shard_options {
-    const char *dir;    /* made if missing */
+    const char *dir;          /* made if missing */
     const char *source, *val; /* val NULL = none */
-    const char *format; /* of both; NULL = guess */
-    const char *label;  /* column of a CSV file */
-    double val_fraction; /* 0 = none, else under 1: per class, rounded, leaving train one at least */
+    const char *format;       /* of both; NULL = guess */
+    const char *label;        /* column of a CSV file */
+    double
+        val_fraction; /* 0 = none, else under 1: per class, rounded, leaving train one at least */
     int64_t n_shards;
     int64_t n_val_shards; /* 0 = as many as train; never more than there are val examples */
     int64_t h, w;         /* 0 = as the pictures are */
@@ -41,7 +42,7 @@ struct hop_shard_options {
 /* hop_shard_make - all of the above; m says what was made. Err: HOP_EARG, HOP_EIO, HOP_EFORMAT,
  * HOP_ENOMEM; HOP_EBUSY while another process makes the same folder. On failure a complete folder
  * that was there before stays as it was, unless the failure comes while files are being renamed. */
-int hop_shard_make(const struct hop_shard_options *o, struct hop_manifest *m, struct hop_err *e)
-    HOP_MUSTUSE;
+int hop_shard_make(const struct hop_shard_options *o, struct hop_manifest *m,
+                   struct hop_err *e) HOP_MUSTUSE;
 
 #endif

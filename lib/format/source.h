@@ -22,10 +22,10 @@ enum hop_sample_kind {
 /* Everything is borrowed until the next call. */
 struct hop_sample {
     enum hop_sample_kind kind;
-    const char *where;      /* file, member or row, for messages */
+    const char *where; /* file, member or row, for messages */
     const char *class_name;
-    int64_t class_order;    /* classes are numbered by this, then by the bytes of their names */
-    const void *bytes;      /* ENCODED: n_bytes; PIXELS: h * w * c */
+    int64_t class_order; /* classes are numbered by this, then by the bytes of their names */
+    const void *bytes;   /* ENCODED: n_bytes; PIXELS: h * w * c */
     size_t n_bytes;
     int64_t h, w, c;
     const float *values;

@@ -19,7 +19,7 @@ enum { PROBE_ENTRIES = 50 };
 
 struct cifar10 {
     struct hop_tree *tree;
-    bool want_all;   /* all data_batch_*.bin, else the one file that was named */
+    bool want_all; /* all data_batch_*.bin, else the one file that was named */
     bool is_in_batch, is_any;
     int64_t i_record; /* in the batch */
     char names[CLASSES][MAX_NAME + 1];
@@ -152,8 +152,7 @@ open_(struct hop_source *s, struct hop_err *e)
     c->want_all = !is_file && !(s->name[n_file] == '#' && is_batch(s->name + n_file + 1));
     if ((rc = find_names(c, s->name, is_file, e)))
         return rc;
-    return is_file ? hop_tree_open_file(s->name, &c->tree, e)
-                   : hop_tree_open(s->name, &c->tree, e);
+    return is_file ? hop_tree_open_file(s->name, &c->tree, e) : hop_tree_open(s->name, &c->tree, e);
 }
 
 /* Go to the next batch. */
@@ -251,6 +250,7 @@ close_(struct hop_source *s)
 }
 
 const struct hop_source_kind hop_source_cifar10 = {
-    "cifar10", "CIFAR-10 binary batches: a folder, an archive, or one .bin file", probe, open_,
-    next, close_,
+    "cifar10", "CIFAR-10 binary batches: a folder, an archive, or one .bin file",
+    probe,     open_,
+    next,      close_,
 };

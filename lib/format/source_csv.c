@@ -22,9 +22,9 @@ struct csv {
     struct hop_str text;    /* fields of the row, each ended by NUL */
     size_t *starts;         /* [n_fields] in text */
     size_t n_fields, cap;
-    char **names;           /* [n_columns] */
+    char **names; /* [n_columns] */
     size_t n_columns, i_label;
-    float *values;          /* [n_columns - 1] */
+    float *values; /* [n_columns - 1] */
     struct hop_str where;
 };
 
@@ -298,6 +298,6 @@ close_(struct hop_source *s)
 }
 
 const struct hop_source_kind hop_source_csv = {
-    "csv", "a table with a header row; --label names the column of classes", probe, open_, next,
+    "csv",  "a table with a header row; --label names the column of classes", probe, open_, next,
     close_,
 };

@@ -14,8 +14,6 @@
 #include "base/mem.h"
 #include "format/image.h"
 
-
-
 struct idx {
     gzFile images, labels; /* zlib reads plain files as they are */
     struct hop_str images_path, labels_path, where;
@@ -168,8 +166,8 @@ check_sizes(struct idx *x, const int64_t *sizes, int n_sizes, int64_t n_labels, 
     x->w = sizes[2];
     x->c = n_sizes == 4 ? sizes[3] : 1;
     if (n_sizes < 3 || (x->c != 1 && x->c != 3))
-        return hop_fail(e, HOP_EFORMAT, path, NULL,
-                        "an IDX file of %d dimensions, not of pictures", n_sizes);
+        return hop_fail(e, HOP_EFORMAT, path, NULL, "an IDX file of %d dimensions, not of pictures",
+                        n_sizes);
     if (x->h < 1 || x->w < 1 || x->h > HOP_IMAGE_MAX_SIDE || x->w > HOP_IMAGE_MAX_SIDE ||
         x->h * x->w > HOP_IMAGE_MAX_PIXELS)
         return hop_fail(e, HOP_EFORMAT, path, NULL, "pictures of %lldx%lld", (long long)x->h,
@@ -280,6 +278,7 @@ close_(struct hop_source *s)
 }
 
 const struct hop_source_kind hop_source_idx = {
-    "idx", "MNIST IDX images with their labels beside them, .gz too: a file or its folder", probe,
-    open_, next, close_,
+    "idx", "MNIST IDX images with their labels beside them, .gz too: a file or its folder",
+    probe, open_,
+    next,  close_,
 };

@@ -162,7 +162,8 @@ number_classes(struct hop_spill *s, const char *source, const struct hop_spill *
                             "no picture of class \"%.200s\"", s->classes[s->by_name[i]].name);
     if (s->n == 0)
         return hop_fail(e, HOP_EFORMAT, source,
-                        "SOURCE holds class folders, and they hold the pictures", "no example in it");
+                        "SOURCE holds class folders, and they hold the pictures",
+                        "no example in it");
     if (!(sorted = hop_alloc(s->n_classes, sizeof *sorted, e)))
         return HOP_ENOMEM;
     for (i = 0; i < s->n_classes; i++)
@@ -317,8 +318,8 @@ fill(const struct hop_spill_options *o, struct hop_source *source, const struct 
 }
 
 int
-hop_spill_fill(const struct hop_spill_options *o, const char *source,
-               const struct hop_spill *like, struct hop_spill *s, struct hop_err *e)
+hop_spill_fill(const struct hop_spill_options *o, const char *source, const struct hop_spill *like,
+               struct hop_spill *s, struct hop_err *e)
 {
     struct hop_source src = {0};
     int rc;
@@ -326,8 +327,7 @@ hop_spill_fill(const struct hop_spill_options *o, const char *source,
     *s = (struct hop_spill){.fd = -1};
     if ((rc = hop_source_open(source, o->format, o->label, &src, e)))
         return rc;
-    if (!(rc = open_file(s, o->dir, e)) && !(rc = fill(o, &src, like, s, e)) &&
-        !(rc = flush(s, e)))
+    if (!(rc = open_file(s, o->dir, e)) && !(rc = fill(o, &src, like, s, e)) && !(rc = flush(s, e)))
         rc = number_classes(s, source, like, e);
     hop_source_close(&src);
     if (rc)

@@ -33,28 +33,29 @@ struct hop_spill {
     int64_t n; /* examples */
     int64_t n_bad;
     bool is_u8;
-    int64_t h, w, c;  /* pictures: c = 3 as soon as one has colour, else 1 */
-    int64_t n_values; /* tables */
+    int64_t h, w, c;                 /* pictures: c = 3 as soon as one has colour, else 1 */
+    int64_t n_values;                /* tables */
     struct hop_spill_class *classes; /* by first appearance */
     size_t n_classes, cap_classes;
     size_t *by_name; /* [n_classes] */
     size_t cap_by_name;
-    char *first; /* name of the first example, for messages */
+    char *first;     /* name of the first example, for messages */
     uint8_t *buffer; /* of writing, then of reading */
     size_t cap_buffer, n_buffer, at_buffer;
-    int64_t at;      /* in the file, of what follows the buffer */
-    int64_t i_next;  /* example to be read next */
+    int64_t at;     /* in the file, of what follows the buffer */
+    int64_t i_next; /* example to be read next */
 };
 
 /* hop_spill_fill - read all of `source`. With `like` (the train split when this is val), classes
  * and shape must be those of `like`, and ids follow it. Err: as the source and the pictures have
  * it; HOP_EFORMAT for a class without examples, for a picture of another size. */
 int hop_spill_fill(const struct hop_spill_options *o, const char *source,
-                   const struct hop_spill *like, struct hop_spill *s, struct hop_err *e)
-    HOP_MUSTUSE;
+                   const struct hop_spill *like, struct hop_spill *s,
+                   struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_spill_rewind, hop_spill_next - read the examples in the source's order. *id is the final
- * class, *c the channels of this example; *x is borrowed until the next call. HOP_EOF at the end. */
+ * class, *c the channels of this example; *x is borrowed until the next call. HOP_EOF at the end.
+ */
 void hop_spill_rewind(struct hop_spill *s);
 int hop_spill_next(struct hop_spill *s, int64_t *id, int64_t *c, const void **x,
                    struct hop_err *e) HOP_MUSTUSE;

@@ -215,6 +215,8 @@ next_in_folder(struct hop_tree *t, struct hop_tree_entry *entry, struct hop_err 
     hop_str_add(&t->path, l->names[l->at++]);
     if ((rc = hop_str_check(&t->path, e)) || (rc = set_where(t, e)))
         return rc;
+    if (stat(t->where.s, &st) < 0 && errno == ELOOP)
+        return hop_fail_errno(e, t->where.s, "a link leads in circles", "cannot follow");
     if (stat(t->where.s, &st) < 0)
         t->trouble = "a link to nothing, or a file that went away";
     entry->is_dir = !t->trouble && S_ISDIR(st.st_mode);

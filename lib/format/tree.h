@@ -28,8 +28,7 @@ int hop_tree_open_file(const char *path, struct hop_tree **out, struct hop_err *
 
 /* hop_tree_next - the next entry, borrowed until the call after. Returns HOP_OK, HOP_EOF, error.
  * An archive that ends without a single member of FOLDER is an error. */
-int hop_tree_next(struct hop_tree *t, struct hop_tree_entry *entry, struct hop_err *e)
-    HOP_MUSTUSE;
+int hop_tree_next(struct hop_tree *t, struct hop_tree_entry *entry, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_tree_read - the bytes of the entry last given, borrowed until the next call with t; at most
  * max_bytes. Err: HOP_EIO, HOP_EFORMAT (too long, not a plain file, damaged archive). */
@@ -38,8 +37,8 @@ int hop_tree_read(struct hop_tree *t, size_t max_bytes, const void **bytes, size
 
 /* hop_tree_part - up to n bytes more of the entry last given; *n_got = 0 at its end. Entries are
  * read either whole or in parts. */
-int hop_tree_part(struct hop_tree *t, void *to, size_t n, size_t *n_got, struct hop_err *e)
-    HOP_MUSTUSE;
+int hop_tree_part(struct hop_tree *t, void *to, size_t n, size_t *n_got,
+                  struct hop_err *e) HOP_MUSTUSE;
 
 void hop_tree_close(struct hop_tree *t);
 

@@ -101,16 +101,19 @@ int
 hop_runlog_of(const char *path, const char *id, struct hop_json **out, struct hop_err *e)
 {
     struct hop_str quoted = {0};
+    struct stat st = {0};
     char *text;
     const char *p, *start, *eol;
     size_t n, i;
     int rc;
 
     *out = NULL;
-    if (access(path, F_OK) < 0 && errno == ENOENT) {
+    if (stat(path, &st) < 0 && errno == ENOENT) {
         *out = hop_json_array();
         return HOP_OK;
     }
+    if (!S_ISREG(st.st_mode))
+        return hop_fail(e, HOP_EIO, path, NULL, "not a regular file");
     hop_str_addf(&quoted, "\"%s\"", id);
     if ((rc = hop_str_check(&quoted, e)))
         return rc;
@@ -242,6 +245,8 @@ merge_member(struct hop_json *out, const char *key, const struct hop_json **part
             ;
         if (i == n)
             hop_json_set(out, key, hop_json_copy(first));
+        else if (!strcmp(key, "status"))
+            hop_json_set_str(out, key, "diverged"); /* one part that is, is enough */
     }
 }
 

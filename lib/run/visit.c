@@ -425,7 +425,7 @@ check_part(const struct hop_visit *v, const char *text, size_t n, int64_t iterat
 {
     char where[340], what[300];
     const char *id = NULL, *split = NULL, *shard = NULL;
-    int64_t at = 0, examples;
+    int64_t at = 0, examples, shards = 1; /* without a shard's name it is of the whole split */
     int rc;
 
     snprintf(where, sizeof where, "output of %s", name_visit(v, what, sizeof what));
@@ -438,7 +438,7 @@ check_part(const struct hop_visit *v, const char *text, size_t n, int64_t iterat
         (rc = hop_json_get_str(*out, "split", true, where, &split, e)) ||
         (rc = hop_json_get_str(*out, "shard", false, where, &shard, e)) ||
         (rc = hop_json_get_int(*out, "iteration", true, 0, 1e15, where, &at, e)) ||
-        (rc = hop_json_get_int(*out, "shards", true, 1, 1e6, where, &examples, e)) ||
+        (rc = hop_json_get_int(*out, "shards", shard != NULL, 1, 1e6, where, &shards, e)) ||
         (rc = hop_json_get_int(*out, "examples", true, 1, 1e15, where, &examples, e)))
         return rc;
     if (strcmp(id, v->id) || at != iteration || (shard && strcmp(shard, v->shard)))
@@ -447,6 +447,7 @@ check_part(const struct hop_visit *v, const char *text, size_t n, int64_t iterat
                         "\"%s\", %lld, \"%s\"", id, (long long)at, shard ? shard : "", v->id,
                         (long long)iteration, v->shard);
     hop_json_set_str(*out, "shard", v->shard);
+    hop_json_set_int(*out, "shards", shards);
     if (v->worker)
         hop_json_set_str(*out, "worker", v->worker);
     return HOP_OK;
@@ -482,7 +483,7 @@ measure(const struct hop_visit *v, int fd, int64_t iteration, struct hop_json **
     return rc;
 }
 
-/* The iteration that the config had completed after visit K. */
+/* The iterations that the config had completed after visit K: one less than that of visit K + 1. */
 static int64_t
 iteration_after(const struct hop_model *m, int64_t visit)
 {
@@ -491,10 +492,10 @@ iteration_after(const struct hop_model *m, int64_t visit)
 
     for (i = 0; i < hop_json_len(m->history) && visit < m->visits; i++) {
         j = hop_json_at(m->history, i);
-        if (hop_record_is(j, "train/1") && hop_json_int(hop_json_get(j, "visit")) == visit)
-            return hop_json_int(hop_json_get(j, "iteration"));
+        if (hop_record_is(j, "train/1") && hop_json_int(hop_json_get(j, "visit")) == visit + 1)
+            return hop_json_int(hop_json_get(j, "iteration")) - 1;
     }
-    return visit ? m->iteration : 0;
+    return m->iteration;
 }
 
 /* Is j an eval/1 line of this iteration that covers v's shard? Names of shards begin with their

@@ -302,7 +302,7 @@ collect_keys(const struct hop_ranking *r, const char **keys, size_t max)
 }
 
 enum { MAX_KEYS = 64, N_RESULTS = 5 };
-static const char *const results[N_RESULTS] = {"val acc", "val loss", "train acc", "iteration",
+static const char *const results[N_RESULTS] = {"val acc", "val loss", "train acc", "iter",
                                                "seconds"};
 
 static void

@@ -193,8 +193,8 @@ test_png(void)
     expect_flat("rgba, all clear", flat_png(6, 8, 0, P(1, 2, 3, 0), 4, 0, NULL, 0, NULL), 3, white,
                 0);
     expect_flat("palette 8", flat_png(3, 8, 0, P(2), 1, 3, NULL, 0, NULL), 3, P(120, 135, 34), 0);
-    expect_flat("palette 2 bit", flat_png(3, 2, 0, P(0x55), 1, 4, NULL, 0, NULL), 3,
-                P(60, 195, 17), 0);
+    expect_flat("palette 2 bit", flat_png(3, 2, 0, P(0x55), 1, 4, NULL, 0, NULL), 3, P(60, 195, 17),
+                0);
     expect_flat("palette + alpha", flat_png(3, 8, 0, P(1), 1, 3, half, 3, NULL), 3,
                 P(157, 225, 136), 0);
 }
@@ -311,7 +311,7 @@ test_huge(void)
 
 /* What Pillow 13 gives for resize((w, h), BILINEAR) of the picture below. */
 static const uint8_t to_3x2[] = {110, 135, 141, 133, 129, 134};
-static const uint8_t to_4x5[] = {19, 77,  145, 203, 117, 195, 103, 109, 203, 108,
+static const uint8_t to_4x5[] = {19,  77,  145, 203, 117, 195, 103, 109, 203, 108,
                                  107, 180, 57,  150, 206, 121, 150, 149, 44,  110};
 static const uint8_t to_9x6[] = {
     0,   25,  53,  82,  111, 140, 169, 197, 222, 68,  99,  136, 172, 209, 96,  90,  126, 157,

@@ -25,9 +25,23 @@ static void
 test_refused(void)
 {
     static const char *const bad[] = {
-        "", " ", "{", "{\"a\":1,\"a\":2}", "[1,]", "{\"a\":}", "nul", "1 2", "{\"a\":1}x",
-        "\"\\ud800\"", "\"\xff\"", "[1e999]", "99999999999999999999", "{\"a\\u0000b\":1}",
-        "{'a':1}", "[NaN]", "\x01",
+        "",
+        " ",
+        "{",
+        "{\"a\":1,\"a\":2}",
+        "[1,]",
+        "{\"a\":}",
+        "nul",
+        "1 2",
+        "{\"a\":1}x",
+        "\"\\ud800\"",
+        "\"\xff\"",
+        "[1e999]",
+        "99999999999999999999",
+        "{\"a\\u0000b\":1}",
+        "{'a':1}",
+        "[NaN]",
+        "\x01",
     };
     struct hop_err e;
     size_t i;
@@ -43,7 +57,8 @@ static void
 test_cut(void)
 {
     static const char text[] =
-        "{\"hop\":\"config/1\",\"id\":\"c0\",\"lr\":1e-3,\"a\":[1,[2,{\"b\":null}],true,\"\\u00e9\"]}";
+        "{\"hop\":\"config/"
+        "1\",\"id\":\"c0\",\"lr\":1e-3,\"a\":[1,[2,{\"b\":null}],true,\"\\u00e9\"]}";
     size_t i, n = sizeof text - 1, passed = 0;
     struct hop_err e = {0};
 
@@ -88,7 +103,8 @@ test_members(void)
     i = 42;
     ok(!hop_json_get_int(j, "none", false, 0, 0, "t", &i, &e) && i == 42, "missing: left alone");
     ok(!hop_json_get_int(j, "z", false, 0, 0, "t", &i, &e) && i == 42, "null: left alone");
-    ok(hop_json_get_int(j, "none", true, 0, 0, "t", &i, &e) == HOP_EFORMAT && strstr(e.what, "none"),
+    ok(hop_json_get_int(j, "none", true, 0, 0, "t", &i, &e) == HOP_EFORMAT &&
+           strstr(e.what, "none"),
        "needed and missing: %s", e.what);
     hop_err_clear(&e);
     ok(hop_json_get_int(j, "r", true, 0, 0, "t", &i, &e) == HOP_EFORMAT, "2.5: %s", e.what);
@@ -151,7 +167,7 @@ test_lines(void)
     static const struct {
         const char *text, *where;
     } bad[] = {
-        {"{\"a\":1}\n{\"a\":", "in:2"}, {"{\"a\":1}", "in:1"},  {"[1]\n", "in:1"},
+        {"{\"a\":1}\n{\"a\":", "in:2"},      {"{\"a\":1}", "in:1"},  {"[1]\n", "in:1"},
         {"{}\n{\"a\":1,\"a\":1}\n", "in:2"}, {"{}\n\n{]\n", "in:3"}, {"{} {}\n", "in:1"},
     };
     struct hop_err e = {0};

@@ -18,12 +18,27 @@ make_file(void)
     static const uint8_t x[6] = {9, 8, 7, 6, 5, 4};
     static const float none[1];
     const struct hop_tensor t[] = {
-        {.name = "y", .dtype = HOP_I32, .dtype_name = "I32", .n_dims = 1, .dims = {3}, .data = y,
+        {.name = "y",
+         .dtype = HOP_I32,
+         .dtype_name = "I32",
+         .n_dims = 1,
+         .dims = {3},
+         .data = y,
          .n_bytes = 12},
-        {.name = "x/\"a\"", .dtype = HOP_U8, .dtype_name = "U8", .n_dims = 2, .dims = {3, 2},
-         .data = x, .n_bytes = 6},
-        {.name = "empty", .dtype = HOP_F32, .dtype_name = "F32", .n_dims = 2, .dims = {0, 5},
-         .data = none, .n_bytes = 0},
+        {.name = "x/\"a\"",
+         .dtype = HOP_U8,
+         .dtype_name = "U8",
+         .n_dims = 2,
+         .dims = {3, 2},
+         .data = x,
+         .n_bytes = 6},
+        {.name = "empty",
+         .dtype = HOP_F32,
+         .dtype_name = "F32",
+         .n_dims = 2,
+         .dims = {0, 5},
+         .data = none,
+         .n_bytes = 0},
     };
     const struct hop_meta m[] = {{"hop.kind", "test/1"}, {"k", "line\n\"quoted\""}};
     struct hop_err e = {0};
@@ -188,8 +203,8 @@ test_headers(void)
 static void
 test_lengths(void)
 {
-    static const uint64_t lengths[] = {0, 1, 3, 1000, (uint64_t)1 << 31, (uint64_t)1 << 62,
-                                       UINT64_MAX, UINT64_MAX - 7};
+    static const uint64_t lengths[] = {
+        0, 1, 3, 1000, (uint64_t)1 << 31, (uint64_t)1 << 62, UINT64_MAX, UINT64_MAX - 7};
     struct hop_err e;
     char b[16] = {0, 0, 0, 0, 0, 0, 0, 0, '{', '}', ' ', ' ', 0, 0, 0, 0};
     size_t i;
@@ -205,8 +220,13 @@ test_lengths(void)
 static void
 test_full(void)
 {
-    const struct hop_tensor t = {.name = "y", .dtype = HOP_U8, .dtype_name = "U8", .n_dims = 1,
-                                 .dims = {1}, .data = "x", .n_bytes = 1};
+    const struct hop_tensor t = {.name = "y",
+                                 .dtype = HOP_U8,
+                                 .dtype_name = "U8",
+                                 .n_dims = 1,
+                                 .dims = {1},
+                                 .data = "x",
+                                 .n_bytes = 1};
     struct hop_err e = {0};
     int fd = open("/dev/full", O_WRONLY);
 

@@ -145,7 +145,8 @@ test_deal(int n, int n_classes, int n_shards, double val_fraction)
     bool is_right;
 
     make_table(n, n_classes);
-    if (!ok(!make_data(at("deal"), n_shards, val_fraction, 1, &m, &e), "%d rows made %s", n, e.what)) {
+    if (!ok(!make_data(at("deal"), n_shards, val_fraction, 1, &m, &e), "%d rows made %s", n,
+            e.what)) {
         free(seen);
         return;
     }
@@ -272,9 +273,17 @@ open_forged(const struct forged *f, struct hop_err *e)
         {"hop.mean", "[1,2,3]"}, {"hop.std", "[1,2,3]"},
     };
     struct hop_tensor t[2] = {
-        {.name = "y", .dtype_name = "I32", .n_dims = 1, .dims = {f->n_y}, .data = y,
+        {.name = "y",
+         .dtype_name = "I32",
+         .n_dims = 1,
+         .dims = {f->n_y},
+         .data = y,
          .n_bytes = 4 * (size_t)f->n_y},
-        {.name = "x", .dtype_name = "U8", .n_dims = f->n_dims_x, .dims = {2, 2, 2, 3}, .data = x,
+        {.name = "x",
+         .dtype_name = "U8",
+         .n_dims = f->n_dims_x,
+         .dims = {2, 2, 2, 3},
+         .data = x,
          .n_bytes = sizeof x},
     };
     struct hop_shard s;
@@ -443,7 +452,7 @@ test_cifar(void)
     batch[3073] = 9;
     put_file(path, batch, sizeof batch);
     ok(read_all(path, NULL, &e) == 2, "cifar10: two records %s", e.what);
-    for (i = 0; i < sizeof batch; i += i > 3000 && i < 3080 ? 1 : 41) {
+    for (i = 0; i<sizeof batch; i += i> 3000 && i < 3080 ? 1 : 41) {
         e = (struct hop_err){0};
         put_file(path, batch, i);
         n_wrong += (read_all(path, NULL, &e) >= 0) != (i == 3073);

@@ -1,0 +1,163 @@
+/* ref's gradients against finite differences of its loss, computed by the same code in double.
+ *
+ * For each weight tensor and direction u (random, then single elements): the loss at w + h u and at
+ * w - h u, both as floats, against the gradient times the step that the floats really made. With
+ * h = 1e-5 the error of central differences is of order h^2, and no ReLU or maximum changes sides
+ * with these seeds; the rounding of the loss, in double, is 1e-16 / h. What is left is the
+ * rounding of the float32 gradient itself: some 1e-7 of its size. */
+#include "engine_test.h"
+#include "tap.h"
+
+extern const struct hop_device_ops hop_device_ref, hop_device_ref64;
+
+static const double h = 1e-5, tolerance = 5e-6;
+
+static const struct row {
+    const char *name, *input, *layers;
+} rows[] = {
+    {"dense", "7", ""},
+    {"dense elu", "7", DENSE(9, elu)},
+    {"dense without bias", "7", LAYER("Dense", "\"units\":9,\"use_bias\":false")},
+    {"dense tanh, sigmoid", "7", DENSE(9, tanh) DENSE(8, sigmoid)},
+    {"dense softmax inside", "7", DENSE(6, softmax)},
+    {"dense L2", "7",
+     LAYER("Dense", "\"units\":9,\"kernel_regularizer\":{\"class_name\":\"L2\",\"config\":"
+                    "{\"l2\":0.03}}")},
+    {"activation linear", "7", DENSE(6, tanh) ACT(linear)},
+    {"dropout", "7", DENSE(20, tanh) DROPOUT(0.4)},
+    {"batch norm flat", "7", DENSE(9, linear) BNORM ACT(tanh)},
+    {"conv same", "6,5,3", CONV(4, 3, 3, 1, same, tanh) FLATTEN},
+    {"conv valid", "6,5,3", CONV(4, 3, 2, 1, valid, tanh) FLATTEN},
+    {"conv strides, even kernel", "7,6,2",
+     LAYER("Conv2D", "\"filters\":3,\"kernel_size\":[2,4],\"strides\":[2,1],"
+                     "\"padding\":\"same\",\"activation\":\"elu\"")
+         CONV(3, 3, 3, 2, same, tanh) FLATTEN},
+    {"conv without bias, L2", "5,5,3",
+     LAYER("Conv2D", "\"filters\":4,\"kernel_size\":3,\"use_bias\":false,\"kernel_regularizer\":"
+                     "{\"class_name\":\"L2\",\"config\":{\"l2\":0.01}}") ACT(tanh) FLATTEN},
+    {"conv softmax over channels", "4,4,2", CONV(4, 3, 3, 1, same, softmax) FLATTEN},
+    {"average pooling", "7,6,2",
+     CONV(3, 3, 3, 1, same, tanh) POOL("AveragePooling2D", 2, 2, valid) FLATTEN},
+    {"average pooling same, overlapping", "7,6,2",
+     CONV(3, 3, 3, 1, same, tanh) POOL("AveragePooling2D", 3, 2, same) FLATTEN},
+    {"global average pooling", "5,4,2", CONV(7, 3, 3, 1, same, tanh) GLOBAL},
+    {"batch norm images", "5,4,2", CONV(4, 3, 3, 1, same, linear) BNORM ACT(tanh) FLATTEN},
+    {"batch norm without scale, center", "5,4,2",
+     CONV(4, 3, 3, 1, same, tanh) LAYER("BatchNormalization", "\"scale\":false")
+         CONV(4, 3, 3, 1, same, tanh) LAYER("BatchNormalization", "\"center\":false") FLATTEN},
+    {"rescaling", "5,4,2",
+     CONV(3, 3, 3, 1, same, tanh) LAYER("Rescaling", "\"scale\":1.5,\"offset\":0.25") FLATTEN},
+    {"normalization", "5,4,2",
+     CONV(2, 3, 3, 1, same, tanh)
+         LAYER("Normalization", "\"mean\":[0.1,0.2],\"variance\":[0.5,0.7]") FLATTEN},
+    {"dropout of images", "5,4,2", CONV(5, 3, 3, 1, same, tanh) DROPOUT(0.3) FLATTEN},
+    {"relu", "7", DENSE(9, relu)},
+    {"conv relu, max pooling", "6,6,2",
+     CONV(4, 3, 3, 1, same, relu) POOL("MaxPooling2D", 2, 2, valid) FLATTEN},
+    {"max pooling same, overlapping", "7,6,2",
+     CONV(4, 3, 3, 1, same, tanh) POOL("MaxPooling2D", 3, 2, same) FLATTEN},
+};
+
+static const struct hop_pass pass = {.shuffle_key = 1, .dropout_key = 2, .visit = 1};
+
+static double
+loss_at(struct test_run *t, const struct hop_state *s, float *scratch)
+{
+    struct hop_err e = {0};
+    double loss;
+
+    if (t->ops->load(t->p, s, &e) || t->ops->gradient(t->p, t->x, &pass, scratch, &loss, &e))
+        die("loss", &e);
+    return loss;
+}
+
+/* Difference quotient along direction number i_dir, and the gradient's word for it. */
+static void
+along(struct test_run *t, const struct hop_state *s, const struct hop_weight *w, int i_dir,
+      const float *gradient, float *scratch, double *numeric, double *analytic)
+{
+    size_t n = (size_t)w->n, i, one = (size_t)i_dir * 7919 % n;
+    float *v = s->weights + w->offset, *old = malloc(n * sizeof *old), *up = malloc(n * sizeof *up);
+    double u;
+
+    memcpy(old, v, n * sizeof *old);
+    *analytic = 0;
+    for (i = 0; i < n; i++) {
+        u = i_dir < 3 ? (double)uniform(100 + (uint64_t)i_dir, w->offset + i) : i == one;
+        v[i] = up[i] = (float)(old[i] + h * u);
+    }
+    *numeric = loss_at(t, s, scratch);
+    for (i = 0; i < n; i++) {
+        u = i_dir < 3 ? (double)uniform(100 + (uint64_t)i_dir, w->offset + i) : i == one;
+        v[i] = (float)(old[i] - h * u);
+        *analytic += (double)gradient[w->offset + i] * ((double)up[i] - (double)v[i]);
+    }
+    *numeric -= loss_at(t, s, scratch);
+    memcpy(v, old, n * sizeof *old);
+    free(old);
+    free(up);
+}
+
+static double
+norm(const float *v, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += (double)v[i] * v[i];
+    return sqrt(sum);
+}
+
+static void
+test_row(const struct row *r)
+{
+    struct hop_net *net = make_net(r->input, r->layers);
+    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
+    struct test_data x = make_data(net, 6, 41);
+    struct hop_state s = make_state(net, NULL, 8);
+    struct test_run f32 = start(&hop_device_ref, &spec, &x);
+    struct test_run f64 = start(&hop_device_ref64, &spec, &x);
+    struct hop_err e = {0};
+    float *gradient = hop_alloc_floats(net->n_params, &e);
+    float *scratch = hop_alloc_floats(net->n_params, &e);
+    double numeric, analytic, error, max = 0, loss, loss64, whole;
+    const char *where = "";
+
+    s.step = 3;
+    if (f32.ops->load(f32.p, &s, &e) || f32.ops->gradient(f32.p, f32.x, &pass, gradient, &loss, &e))
+        die(r->name, &e);
+    loss64 = loss_at(&f64, &s, scratch);
+    whole = norm(gradient, net->n_params);
+    for (int i = 0; i < net->n_weights; i++) {
+        const struct hop_weight *w = &net->weights[i];
+
+        for (int i_dir = 0; i_dir < 6 && w->is_trainable; i_dir++) {
+            along(&f64, &s, w, i_dir, gradient, scratch, &numeric, &analytic);
+            /* Against the slope that a step of this length can have: directions at a right angle
+             * to the gradient have none of their own. */
+            error = fabs(numeric - analytic) /
+                    (2 * h * fmax(norm(gradient + w->offset, (size_t)w->n), 0.01 * whole));
+            if (!(error <= max)) {
+                max = error;
+                where = w->name;
+            }
+        }
+    }
+    ok(fabs(loss - loss64) <= 1e-6 * loss64, "%s: the loss in float and in double", r->name);
+    ok(max <= tolerance && whole > 0.01, "%s: finite differences (%.1e %s)", r->name, max, where);
+    free(gradient);
+    free(scratch);
+    stop(&f32);
+    stop(&f64);
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+int
+main(void)
+{
+    for (size_t i = 0; i < HOP_LEN(rows); i++)
+        test_row(&rows[i]);
+    return tap_end();
+}
