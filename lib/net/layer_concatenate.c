@@ -36,5 +36,5 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
 }
 
 const struct hop_layer_kind hop_layer_concatenate = {
-    "Concatenate", NULL, "concatenate", keys, 0, parse, shape, NULL, true,
+    "Concatenate", NULL, "Concatenate", "concatenate", keys, 0, parse, shape, NULL, true,
 };

@@ -2,5 +2,5 @@
 #include "net/merge.h"
 
 const struct hop_layer_kind hop_layer_multiply = {
-    "Multiply", NULL, "multiply", hop_merge_keys, 0, hop_merge_parse, hop_merge_shape, NULL, true,
+    "Multiply", NULL, "Multiply", "multiply", hop_merge_keys, 0, hop_merge_parse, hop_merge_shape, NULL, true,
 };

@@ -144,6 +144,7 @@ name_layer(struct hop_net *net, struct hop_layer *l, const char *where, struct h
         snprintf(l->name, sizeof l->name, "%s_%d", l->kind->base, n);
     else if (!name)
         snprintf(l->name, sizeof l->name, "%s", l->kind->base);
+    snprintf(l->keras_name, sizeof l->keras_name, "%s", l->name);
     for (i = 0; i < net->n_layers; i++)
         if (!strcmp(net->layers[i].name, l->name))
             return hop_fail(e, HOP_EFORMAT, where, NULL, "two layers are named \"%s\"", l->name);
@@ -170,9 +171,10 @@ add_layer(struct hop_net *net, const struct hop_layer_kind *kind, const struct h
     l->i_weight = net->n_weights;
     if (!(l->params = hop_alloc(1, kind->params_size, e)))
         return HOP_ENOMEM;
-    if (is_inner)
-        snprintf(l->name, sizeof l->name, "%.80s/activation", l[-1].name);
-    else if ((rc = name_layer(net, l, where, e))) {
+    if (is_inner) {
+        snprintf(l->keras_name, sizeof l->keras_name, "%s", l[-1].keras_name);
+        snprintf(l->name, sizeof l->name, "%.70s/%.20s", l->keras_name, kind->base);
+    } else if ((rc = name_layer(net, l, where, e))) {
         free(l->params);
         return rc;
     }
@@ -192,8 +194,8 @@ parse_layer(struct hop_net *net, const struct hop_json *entry, const int *in, in
 {
     const struct hop_json *config = hop_json_get(entry, "config");
     const char *class_name = hop_json_str(hop_json_get(entry, "class_name"));
-    const struct hop_layer_kind *kind, *activation = hop_layer_find("Activation");
-    enum hop_act act;
+    const struct hop_layer_kind *kind, *k, *activation = hop_layer_find("Activation");
+    struct hop_activation act;
     const char *act_name = NULL;
     char known[500];
     int rc;
@@ -212,10 +214,13 @@ parse_layer(struct hop_net *net, const struct hop_json *entry, const int *in, in
         (rc = add_layer(net, kind, config, false, in, n_in, where, e)))
         return rc;
     *out = net->n_layers - 1;
+    for (k = kind; k->then; k = k->then, *out = net->n_layers - 1)
+        if ((rc = add_layer(net, k->then, config, true, out, 1, where, e)))
+            return rc;
     if (kind == activation || !hop_json_get(config, "activation"))
         return HOP_OK;
     if ((rc = hop_json_get_str(config, "activation", false, where, &act_name, e)) || !act_name ||
-        (rc = hop_layer_act(act_name, where, &act, e)) || act == HOP_LINEAR)
+        (rc = hop_layer_act(act_name, where, &act, e)) || act.act == HOP_LINEAR)
         return rc;
     rc = add_layer(net, activation, config, true, out, 1, where, e);
     *out = net->n_layers - 1;

@@ -47,11 +47,15 @@ struct hop_weight {
 };
 
 /* Parameters per kind of layer; layer->params points at the one its kind names. */
-enum hop_act { HOP_LINEAR, HOP_RELU, HOP_ELU, HOP_TANH, HOP_SIGMOID, HOP_SOFTMAX };
-struct hop_conv2d {
-    int64_t filters, kh, kw, stride_h, stride_w;
+enum hop_act {
+    HOP_LINEAR, HOP_RELU, HOP_ELU, HOP_TANH, HOP_SIGMOID, HOP_SOFTMAX,
+    HOP_LEAKY_RELU, /* also ReLU with negative_slope or max_value */
+    HOP_GELU, HOP_SWISH, HOP_SELU, HOP_SOFTPLUS
+};
+struct hop_conv2d { /* also depthwise: groups = C, whose kernel [kh,kw,C,m] is [kh,kw,1,C*m] in memory */
+    int64_t filters, kh, kw, stride_h, stride_w, dilation_h, dilation_w, groups;
     int64_t pad_top, pad_left, pad_bottom, pad_right; /* from padding "same"/"valid" */
-    bool use_bias; /* weights: kernel [kh,kw,C,K], then bias [K] */
+    bool use_bias; /* weights: kernel [kh,kw,C/groups,K], then bias [K] */
 };
 struct hop_pool2d { /* max and average; average leaves padding out of the mean, as Keras */
     int64_t kh, kw, stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right;
@@ -65,11 +69,19 @@ struct hop_dropout {
 };
 struct hop_activation {
     enum hop_act act;
-    double alpha; /* ELU */
+    double alpha;     /* ELU, leaky: factor below 0 */
+    double max_value; /* leaky: upper bound, INFINITY = none */
 };
 struct hop_batch_norm { /* over the last axis. weights: gamma, beta (if any), moving_mean, moving_variance, [C] */
     double momentum, epsilon;
     bool has_scale, has_center;
+};
+struct hop_layer_norm { /* over the last axis. weights: gamma, beta (if any) [C] */
+    double epsilon;
+    bool has_scale, has_center;
+};
+struct hop_zero_padding2d {
+    int64_t top, bottom, left, right;
 };
 struct hop_rescaling { /* y = x * scale[c] + offset[c]: Rescaling and Normalization */
     int64_t n; /* 1 or C */
@@ -83,6 +95,7 @@ struct hop_net;
 struct hop_layer_kind {
     const char *name;       /* Keras class_name */
     const char *name2;      /* another accepted class_name or NULL */
+    const char *op;         /* what devices run: several kinds may be one operation */
     const char *base;       /* base of automatic names: "conv2d" */
     const char *const *keys; /* known keys of "config", NULL-ended, besides name/trainable/dtype */
     size_t params_size;
@@ -93,12 +106,14 @@ struct hop_layer_kind {
     int (*shape)(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e);
     void (*free_params)(void *params); /* or NULL */
     bool is_merging; /* takes two inputs or more; all others take one */
+    const struct hop_layer_kind *then; /* an inner layer that follows with the same config, or NULL */
 };
 
 struct hop_layer {
     const struct hop_layer_kind *kind;
     char name[HOP_NAME_LEN];
-    bool is_inner; /* the activation of the layer before */
+    char keras_name[HOP_NAME_LEN]; /* of the Keras layer it is a part of; its weights' names begin so */
+    bool is_inner; /* a part of the Keras layer before: its activation, its second half */
     int n_in;                   /* 1, or more for kinds that merge */
     int in[HOP_NET_INPUTS];     /* indices of layers; -1 = the net's input */
     struct hop_shape in_shapes[HOP_NET_INPUTS];

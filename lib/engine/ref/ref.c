@@ -20,10 +20,13 @@
     X(dropout)                                                                                     \
     X(flatten)                                                                                     \
     X(global_average_pooling2d)                                                                    \
+    X(global_max_pooling2d)                                                                        \
+    X(layer_normalization)                                                                         \
     X(max_pooling2d)                                                                               \
     X(multiply)                                                                                    \
-    X(normalization)                                                                               \
-    X(rescaling)
+    X(rescaling)                                                                                   \
+    X(spatial_dropout2d)                                                                           \
+    X(zero_padding2d)
 
 #define DECLARE(name) extern const struct ref_op REF_NAME(op_##name);
 #define POINT(name)   &REF_NAME(op_##name),
@@ -225,7 +228,7 @@ compile_layer(struct hop_plan *p, int i, size_t *n_widest, struct hop_err *e)
     struct node *nd = &p->nodes[i];
     size_t n = (size_t)p->spec.batch_size * (size_t)hop_shape_len(&l->out_shape), sum = 0, k;
 
-    for (k = 0; k < HOP_LEN(ops) && strcmp(ops[k]->kind, l->kind->name); k++)
+    for (k = 0; k < HOP_LEN(ops) && strcmp(ops[k]->name, l->kind->op); k++)
         ;
     if (k == HOP_LEN(ops))
         return hop_fail(e, HOP_EFORMAT, p->spec.net->name, "choose another --device",

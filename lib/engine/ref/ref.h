@@ -46,11 +46,11 @@ struct ref_step {
     real *scratch;         /* as many reals as the net's largest weight */
 };
 
-/* How one kind of layer runs. x [n,in], y [n,out]; w and dw: the layer's weights in order.
+/* How one operation runs. x [n,in], y [n,out]; w and dw: the layer's weights in order.
  * forward overwrites y. backward overwrites dx (NULL = not wanted) and dw. aux is the layer's own
  * memory from forward to backward. BatchNormalization's forward updates its statistics in w. */
 struct ref_op {
-    const char *kind; /* Keras class_name */
+    const char *name; /* a layer kind's op */
     size_t (*aux)(const struct hop_layer *l, int64_t n); /* reals; or NULL */
     void (*forward)(const struct ref_step *s, const struct hop_layer *l, real *const *w,
                     const real *x, real *y, real *aux);
