@@ -278,6 +278,9 @@ idx()
     run_err 2 '^hop-shard: t.csv: .*--label' hop-shard -o x t.csv
     run_err 2 '^hop-shard: --label: no column "z"' hop-shard -o x --label z t.csv
     run_err 2 '^hop-shard: --size: ' hop-shard -o x --label kind --size 3x3 t.csv
+    printf 'b,kind,a\n1,x,2\n' >other.csv
+    run_err 1 '^hop-shard: other.csv:2: the columns are not those of the train split' \
+        hop-shard -n 1 -o x --label kind --val other.csv t.csv
     printf 'a,kind\n1,x\n2\n' >bad.csv
     run_err 1 '^hop-shard: bad.csv:3: 1 fields, but the header has 2' hop-shard -o x --label kind bad.csv
 }
@@ -308,6 +311,16 @@ idx()
     hop-shard -q -n 3 -o d pics/train >/dev/null
     cmp want/manifest.json d/manifest.json
     no_leftovers d
+}
+
+@test "a signal stops it, clears its files away, and is its status" {
+    shapes pics -n 200 --val 0 --size 32
+    for signal in INT TERM HUP; do
+        run -$((128 + $(kill -l $signal))) --separate-stderr \
+            timeout --preserve-status -s $signal 0.04 hop-shard -q -n 3 -o d pics/train
+        [ -z "$output$stderr" ]
+        [ "$(ls -A d)" = .lock ]
+    done
 }
 
 @test "--check finds what is wrong, says it, exits 1" {

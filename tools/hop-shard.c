@@ -1,9 +1,11 @@
 /* hop-shard - pictures and tables to shards; and is a data folder sound? */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "format/json.h"
 #include "format/shard_check.h"
@@ -33,10 +35,50 @@ read_size(const char *text)
     free(h);
 }
 
+/* Temporary files as large as the data must not stay behind: a signal stops the work, and is raised
+ * again when all is cleared away. */
+static volatile sig_atomic_t stop_signal;
+
 static void
+on_signal(int number)
+{
+    stop_signal = number;
+}
+
+static void
+catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, old;
+    size_t i;
+
+    for (i = 0; i < HOP_LEN(numbers); i++)
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &a, NULL);
+}
+
+static void
+die(const struct hop_err *e)
+{
+    if (stop_signal) {
+        tool_progress_end();
+        signal(stop_signal, SIG_DFL);
+        raise(stop_signal);
+    }
+    tool_die(e);
+}
+
+static bool
 progress(const char *what, int64_t n_examples)
 {
-    tool_progress("%s %lld examples", what, (long long)n_examples);
+    static double last_s;
+    double now_s = hop_clock_s();
+
+    if (now_s - last_s > 0.1) {
+        tool_progress("%s %lld examples", what, (long long)n_examples);
+        last_s = now_s;
+    }
+    return !stop_signal;
 }
 
 /* Every shard of a split is open while it is written. */
@@ -82,8 +124,9 @@ make(const char *source)
     if (size_text)
         read_size(size_text);
     allow_files();
+    catch_signals();
     if (hop_shard_make(&options, &m, &e))
-        tool_die(&e);
+        die(&e);
     tool_progress_end();
     print_split("train", &m.train);
     print_split("val", &m.val);
@@ -99,7 +142,7 @@ check(const char *dir)
     size_t n;
 
     if (hop_shard_check(dir, progress, &j, &e))
-        tool_die(&e);
+        die(&e);
     tool_progress_end();
     tool_record(j);
     problems = hop_json_get(j, "problems");

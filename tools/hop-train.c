@@ -1,4 +1,4 @@
-/* hop-train - the filter that trains: a model on stdin, one visit to one shard, the model on stdout. */
+/* hop-train - the filter that trains: model on stdin, one visit to one shard, model on stdout. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "engine/session.h"
 #include "format/shard.h"
 #include "net/state.h"
+#include "dry_run.h"
 #include "net/zoo.h"
 #include "tool.h"
 
@@ -22,8 +23,8 @@ static struct {
 
 static struct hop_opt options[] = {
     {"shard", 's', HOP_OPT_STR, &a.shard, "FILE", "the shard to visit", 0, 0, false},
-    {"init", 0, HOP_OPT_FLAG, &a.is_init, NULL,
-     "stdin is a config line: make its model first", 0, 0, false},
+    {"init", 0, HOP_OPT_FLAG, &a.is_init, NULL, "stdin is a config line: make its model first", 0,
+     0, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "auto, ref, cpu, cuda or cuda:N (auto)", 0, 0,
      false},
     {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "fp32 (fp32)", 0, 0, false},
@@ -81,41 +82,15 @@ read_model(struct hop_model *m, struct hop_training *t)
 static struct hop_plan_spec
 plan_spec(const struct hop_training *t)
 {
-    struct hop_plan_spec spec = {.net = t->net, .batch_size = t->conf.batch_size,
-                                 .is_training = true, .precision = a.precision,
-                                 .loss = t->conf.loss, .optim = t->conf.optim};
+    struct hop_plan_spec spec = {.net = t->net,
+                                 .batch_size = t->conf.batch_size,
+                                 .is_training = true,
+                                 .precision = a.precision,
+                                 .loss = t->conf.loss,
+                                 .optim = t->conf.optim};
 
     memcpy(spec.optim_conf, t->conf.hyper, sizeof spec.optim_conf);
     return spec;
-}
-
-static void
-dry_run(const struct hop_training *t)
-{
-    const struct hop_net *net = t->net;
-    struct hop_plan_spec spec = plan_spec(t);
-    struct hop_session s;
-    struct hop_err e = {0};
-    char shape[80];
-    int64_t n;
-    int i, k;
-
-    printf("net %s: %zu parameters, %zu of them trainable\n", net->name, net->n_params,
-           net->n_trainable);
-    printf("%-28s %-24s %-12s %10s %12s\n", "layer", "kind", "output", "params", "MFLOP");
-    for (i = 0; i < net->n_layers; i++) {
-        hop_shape_text(&net->layers[i].out_shape, shape, sizeof shape);
-        for (n = 0, k = 0; k < net->layers[i].n_weights; k++)
-            n += net->weights[net->layers[i].i_weight + k].n;
-        printf("%-28s %-24s %-12s %10lld %12.3f\n", net->layers[i].name, net->layers[i].kind->name,
-               shape, (long long)n, net->layers[i].flops / 1e6);
-    }
-    check(hop_session_open(a.device, (int)a.threads, &spec, NULL, &s, &e), &e);
-    printf("forward %.3f MFLOP per example (training: about three times that)\n", net->flops / 1e6);
-    printf("model file %.2f MB; device %s at batch %lld: %.1f MB\n",
-           (double)(net->n_params + net->n_trainable * (size_t)t->conf.n_slots) * 4 / 1e6,
-           s.device_name, (long long)t->conf.batch_size, (double)s.ops->plan_bytes(s.plan) / 1e6);
-    hop_session_close(&s);
 }
 
 static void
@@ -180,12 +155,16 @@ static void
 visit(struct hop_model *m, struct hop_training *t, const struct hop_shard *shard)
 {
     struct hop_plan_spec spec = plan_spec(t);
-    struct hop_state state = {.net = t->net, .optim = t->conf.optim, .weights = t->weights,
-                              .step = m->step};
-    struct hop_examples x = {.x = shard->x, .is_u8 = shard->info.is_u8, .shape = t->net->input,
-                             .y = shard->y, .n = shard->n, .n_classes = shard->info.n_classes};
-    struct hop_pass pass = {.visit = m->visits + 1, .progress = on_progress,
-                            .progress_arg = (void *)shard->name};
+    struct hop_state state = {
+        .net = t->net, .optim = t->conf.optim, .weights = t->weights, .step = m->step};
+    struct hop_examples x = {.x = shard->x,
+                             .is_u8 = shard->info.is_u8,
+                             .shape = t->net->input,
+                             .y = shard->y,
+                             .n = shard->n,
+                             .n_classes = shard->info.n_classes};
+    struct hop_pass pass = {
+        .visit = m->visits + 1, .progress = on_progress, .progress_arg = (void *)shard->name};
     struct hop_session s;
     struct hop_result r;
     struct hop_err e = {0};
@@ -219,6 +198,7 @@ main(int argc, char **argv)
     struct hop_model m;
     struct hop_training t;
     struct hop_shard shard;
+    struct hop_plan_spec spec;
     struct hop_err e = {0};
 
     tool_init("hop-train", "Train a model on one shard: model in, model out.",
@@ -233,7 +213,8 @@ main(int argc, char **argv)
         tool_usage("stdout", "is a terminal: write the model to a file or a pipe");
     read_model(&m, &t);
     if (a.is_dry_run) {
-        dry_run(&t);
+        spec = plan_spec(&t);
+        check(tool_dry_run(&t, &spec, a.device, (int)a.threads, &e), &e);
         return tool_finish();
     }
     if (a.shard && !m.is_diverged) {

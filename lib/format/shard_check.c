@@ -20,7 +20,7 @@ struct check {
     struct hop_manifest m;
     struct hop_json *problems;
     int64_t damaged, strangers, unbalanced, duplicates, done;
-    void (*progress)(const char *what, int64_t n_examples);
+    bool (*progress)(const char *what, int64_t n_examples);
     struct hop_str path;
 };
 
@@ -104,8 +104,9 @@ check_shards(struct check *k, const struct hop_manifest_split *p, struct hop_err
             problem(k, "%s: %s", k->path.s, text);
         }
         hop_shard_close(&s);
-        if (k->progress)
-            k->progress("checked", k->done += p->shards[i].examples);
+        k->done += p->shards[i].examples;
+        if (k->progress && !k->progress("checked", k->done))
+            rc = hop_fail(e, HOP_EFAIL, NULL, NULL, "stopped");
     }
     free(counts);
     return rc;
@@ -294,7 +295,7 @@ record(struct check *k)
 }
 
 int
-hop_shard_check(const char *dir, void (*progress)(const char *what, int64_t n_examples),
+hop_shard_check(const char *dir, bool (*progress)(const char *what, int64_t n_examples),
                 struct hop_json **out, struct hop_err *e)
 {
     struct check k = {.dir = dir, .progress = progress};

@@ -7,6 +7,8 @@
 #ifndef HOP_FORMAT_SHARD_CHECK_H
 #define HOP_FORMAT_SHARD_CHECK_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include "base/err.h"
 #include "format/json.h"
 
@@ -16,7 +18,7 @@
  * duplicates counts the examples of val that are in train too; problems holds the first 20.
  * Memory: 64 MiB at most for finding duplicates, whatever the size of the data (read again as often
  * as that needs). Err: only when nothing can be said: no manifest, or an unreadable one. */
-int hop_shard_check(const char *dir, void (*progress)(const char *what, int64_t n_examples),
+int hop_shard_check(const char *dir, bool (*progress)(const char *what, int64_t n_examples),
                     struct hop_json **out, struct hop_err *e) HOP_MUSTUSE;
 
 #endif

@@ -18,7 +18,7 @@
 /* Contents: 1 which example goes where, 2 statistics of train, 3 one shard's file, 4 a split,
  * 5 the folder */
 
-enum { COPY_BYTES = 1 << 20, PROGRESS_EVERY = 2000 };
+enum { COPY_BYTES = 1 << 20 };
 
 /* ---- 1 which example goes where ---- */
 
@@ -132,6 +132,14 @@ part_next(struct part *p, int64_t *c, int64_t *channels, const void **x, int64_t
     return HOP_OK;
 }
 
+static int
+tell(const struct hop_shard_options *o, const char *what, int64_t n, struct hop_err *e)
+{
+    if (o->progress && !o->progress(what, n))
+        return hop_fail(e, HOP_EFAIL, NULL, NULL, "stopped");
+    return HOP_OK;
+}
+
 /* ---- 2 statistics of train ---- */
 
 /* Grey to the data set's channels, in `wide`, or x itself. */
@@ -236,8 +244,8 @@ measure(struct part *p, const struct hop_shard_options *o, struct hop_dataset_in
         hop_put_le64(label, (uint64_t)c);
         hop_digest_add(g, label, 4);
         hop_digest_add(g, x, (size_t)(d->is_u8 ? n_bytes : d->dims[0] * 4));
-        if (o->progress && t.n % PROGRESS_EVERY == 0)
-            o->progress("measured", t.n);
+        if ((rc = tell(o, "measured", t.n, e)))
+            break;
     }
     if (rc == HOP_EOF) {
         rc = HOP_OK;
@@ -469,9 +477,8 @@ place_all(struct part *p, const struct hop_shard_options *o, const struct hop_da
             x = widen(x, channels, d->n_channels, n_pixels, wide);
         i_shard = card % p->n_shards;
         place = (int64_t)hop_perm_at(&p->places[i_shard], (uint64_t)(card / p->n_shards));
-        rc = shard_put(&out->shards[i_shard], place, c, x, e);
-        if (o->progress && ++done % PROGRESS_EVERY == 0)
-            o->progress("written", done);
+        if (!(rc = shard_put(&out->shards[i_shard], place, c, x, e)))
+            rc = tell(o, "written", ++done, e);
     }
     free(wide);
     return rc == HOP_EOF ? HOP_OK : rc;

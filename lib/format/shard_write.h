@@ -36,7 +36,9 @@ struct hop_shard_options {
     int64_t h, w;         /* 0 = as the pictures are */
     uint64_t seed;
     bool want_skip_bad, want_force;
-    void (*progress)(const char *what, int64_t n_examples); /* or NULL */
+    /* Called for every example that was "read", "measured", "written"; false = stop: clean up and
+     * fail. Or NULL. */
+    bool (*progress)(const char *what, int64_t n_examples);
 };
 
 /* hop_shard_make - all of the above; m says what was made. Err: HOP_EARG, HOP_EIO, HOP_EFORMAT,

@@ -30,6 +30,7 @@ struct hop_sample {
     int64_t h, w, c;
     const float *values;
     int64_t n_values;
+    const char *columns; /* VALUES: names of the columns, one a line */
 };
 
 struct hop_source_kind;

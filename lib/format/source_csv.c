@@ -24,7 +24,8 @@ struct csv {
     size_t n_fields, cap;
     char **names; /* [n_columns] */
     size_t n_columns, i_label;
-    float *values; /* [n_columns - 1] */
+    float *values;          /* [n_columns - 1] */
+    struct hop_str columns; /* names of the values, one a line */
     struct hop_str where;
 };
 
@@ -200,7 +201,10 @@ read_header(struct hop_source *s, struct hop_err *e)
     }
     if (c->n_columns < 2)
         return fail_row(s, e, NULL, "no column besides the label");
-    return HOP_OK;
+    for (j = 0; j < c->n_columns; j++)
+        if (j != c->i_label)
+            hop_str_addf(&c->columns, "%s\n", c->names[j]);
+    return hop_str_check(&c->columns, e);
 }
 
 static int
@@ -273,7 +277,8 @@ next(struct hop_source *s, struct hop_sample *out, bool *is_bad_sample, struct h
                                .where = hop_str_c(&c->where),
                                .class_name = field(c, c->i_label),
                                .values = c->values,
-                               .n_values = (int64_t)n};
+                               .n_values = (int64_t)n,
+                               .columns = c->columns.s};
     return hop_str_check(&c->where, e);
 }
 
@@ -293,6 +298,7 @@ close_(struct hop_source *s)
     free(c->values);
     free(c->starts);
     hop_str_clear(&c->text);
+    hop_str_clear(&c->columns);
     hop_str_clear(&c->where);
     free(c);
 }

@@ -16,7 +16,7 @@
 
 /* Contents: 1 the file, 2 classes, 3 filling, 4 reading */
 
-enum { BUFFER_BYTES = 1 << 20, RECORD_HEAD = 8, PROGRESS_EVERY = 500 };
+enum { BUFFER_BYTES = 1 << 20, RECORD_HEAD = 8 };
 
 /* ---- 1 the file ---- */
 
@@ -206,7 +206,8 @@ set_shape(struct hop_spill *s, const struct hop_spill *like, const struct hop_sp
     s->h = o->h ? o->h : like ? like->h : h;
     s->w = o->w ? o->w : like ? like->w : w;
     s->first = hop_dup(like ? like->first : x->where, e);
-    return s->first ? HOP_OK : HOP_ENOMEM;
+    s->columns = hop_dup(x->columns ? x->columns : "", e);
+    return s->first && s->columns ? HOP_OK : HOP_ENOMEM;
 }
 
 static int
@@ -259,6 +260,9 @@ add_values(struct hop_spill *s, const struct hop_spill *like, const struct hop_s
         return hop_fail(e, HOP_EFORMAT, x->where, NULL,
                         "%lld feature columns, but the train split has %lld",
                         (long long)x->n_values, (long long)s->n_values);
+    if (like && strcmp(like->columns, x->columns))
+        return hop_fail(e, HOP_EFORMAT, x->where, "same names in the same order",
+                        "the columns are not those of the train split");
     return add_record(s, c, 1, x->values, (size_t)x->n_values * sizeof(float), e);
 }
 
@@ -312,8 +316,8 @@ fill(const struct hop_spill_options *o, struct hop_source *source, const struct 
         }
         if (rc)
             return rc;
-        if (o->progress && s->n % PROGRESS_EVERY == 0)
-            o->progress("read", s->n);
+        if (o->progress && !o->progress("read", s->n))
+            return hop_fail(e, HOP_EFAIL, NULL, NULL, "stopped");
     }
 }
 
@@ -349,6 +353,7 @@ hop_spill_clear(struct hop_spill *s)
     free(s->classes);
     free(s->by_name);
     free(s->first);
+    free(s->columns);
     free(s->buffer);
     *s = (struct hop_spill){.fd = -1};
 }

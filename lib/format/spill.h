@@ -18,7 +18,7 @@ struct hop_spill_options {
     const char *label;  /* CSV */
     int64_t h, w;       /* 0 = as the first picture */
     bool want_skip_bad;
-    void (*progress)(const char *what, int64_t n_examples); /* or NULL */
+    bool (*progress)(const char *what, int64_t n_examples); /* false = stop; or NULL */
 };
 
 struct hop_spill_class {
@@ -40,6 +40,7 @@ struct hop_spill {
     size_t *by_name; /* [n_classes] */
     size_t cap_by_name;
     char *first;     /* name of the first example, for messages */
+    char *columns;   /* of tables, one a line */
     uint8_t *buffer; /* of writing, then of reading */
     size_t cap_buffer, n_buffer, at_buffer;
     int64_t at;     /* in the file, of what follows the buffer */

@@ -20,6 +20,9 @@ struct bench {
     struct hop_plan *plan;
     struct hop_data *data;
     struct hop_state state;
+    uint8_t *pixels;
+    int32_t *y;
+    float *norm;
     int64_t batch, threads, repeats, steps;
 };
 
@@ -30,33 +33,33 @@ bind_data(struct bench *b, struct hop_err *e)
     int64_t n = b->batch * b->steps, len = hop_shape_len(&b->net->input), i;
     int64_t c = b->net->input.d[b->net->input.n_dims - 1];
     struct hop_examples x = {.shape = b->net->input, .is_u8 = true, .n = n};
-    uint8_t *pixels = hop_alloc((size_t)(n * len + 15), 1, e);
-    int32_t *y = hop_alloc((size_t)n, sizeof *y, e);
-    float *norm = hop_alloc_floats((size_t)(2 * c), e);
 
-    if (!pixels || !y || !norm)
+    b->pixels = hop_alloc((size_t)(n * len + 15), 1, e);
+    b->y = hop_alloc((size_t)n, sizeof *b->y, e);
+    b->norm = hop_alloc_floats((size_t)(2 * c), e);
+    if (!b->pixels || !b->y || !b->norm)
         return HOP_ENOMEM;
     x.n_classes = b->net->output.d[0];
     for (i = 0; i < n * len; i += 16)
-        hop_philox(1, (uint32_t)(i / 16), 0, 0, 0, (uint32_t *)(void *)(pixels + i));
+        hop_philox(1, (uint32_t)(i / 16), 0, 0, 0, (uint32_t *)(void *)(b->pixels + i));
     for (i = 0; i < n; i++)
-        y[i] = (int32_t)(pixels[i * len] % x.n_classes);
+        b->y[i] = (int32_t)(b->pixels[i * len] % x.n_classes);
     for (i = 0; i < c; i++) {
-        norm[i] = 127.5f;
-        norm[c + i] = 1.0f / 74.0f;
+        b->norm[i] = 127.5f;
+        b->norm[c + i] = 1.0f / 74.0f;
     }
-    x.x = pixels;
-    x.y = y;
-    x.mean = norm;
-    x.inv_std = norm + c;
+    x.x = b->pixels;
+    x.y = b->y;
+    x.mean = b->norm;
+    x.inv_std = b->norm + c;
     return b->ops->bind(b->device, &x, &b->data, e);
 }
 
 static int
 compile(struct bench *b, struct hop_err *e)
 {
-    struct hop_plan_spec spec = {.net = b->net, .batch_size = b->batch, .is_training = true,
-                                 .precision = "fp32"};
+    struct hop_plan_spec spec = {
+        .net = b->net, .batch_size = b->batch, .is_training = true, .precision = "fp32"};
     static const char hyper[] = "{\"lr\":0.001,\"momentum\":0.9}";
     struct hop_json *j;
     int rc;
@@ -99,8 +102,7 @@ measure(struct bench *b, double *images_per_s, struct hop_err *e)
         if ((rc = b->ops->train(b->plan, b->data, &pass, &r, e)))
             return rc;
         if (pass.i_pass >= 0)
-            images_per_s[pass.i_pass] =
-                (double)r.n_examples / (hop_clock_s() - start_s);
+            images_per_s[pass.i_pass] = (double)r.n_examples / (hop_clock_s() - start_s);
     }
     qsort(images_per_s, (size_t)b->repeats, sizeof *images_per_s, by_value);
     return HOP_OK;
@@ -131,6 +133,23 @@ run(struct bench *b, const char *path, const char *id, const char *device, struc
     return HOP_OK;
 }
 
+static void
+clear(struct bench *b)
+{
+    if (b->data)
+        b->ops->unbind(b->data);
+    if (b->plan)
+        b->ops->plan_free(b->plan);
+    if (b->device)
+        b->ops->close(b->device);
+    hop_net_free(b->net);
+    free(b->state.weights);
+    free(b->state.slots[0]);
+    free(b->pixels);
+    free(b->y);
+    free(b->norm);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -150,5 +169,6 @@ main(int argc, char **argv)
         rc = run(&b, argv[1], argv[2], device, &e);
     if (rc)
         fprintf(stderr, "bench_train: %s: %s (%s)\n", e.where, e.what, e.hint);
+    clear(&b);
     return hop_err_exit(&e);
 }

@@ -13,6 +13,7 @@
 #include "net/state.h"
 
 /* Layers as JSON. act, pad and the like are bare words. */
+/* clang-format off */
 #define LAYER(class, config) "{\"class_name\":\"" class "\",\"config\":{" config "}},"
 #define CONV(k, kh, kw, stride, pad, act)                                                          \
     LAYER("Conv2D", "\"filters\":" #k ",\"kernel_size\":[" #kh "," #kw "],\"strides\":" #stride    \
@@ -25,6 +26,7 @@
 #define FLATTEN           LAYER("Flatten", "")
 #define GLOBAL            LAYER("GlobalAveragePooling2D", "")
 #define BNORM             LAYER("BatchNormalization", "")
+/* clang-format on */
 
 enum { N_CLASSES = 5 };
 

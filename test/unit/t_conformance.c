@@ -9,6 +9,7 @@ static const struct hop_device_ops *ref, *dev;
 
 /* ---- 1 layers: forward, gradients, ten steps ---- */
 
+/* clang-format off */
 static const struct row {
     const char *name, *input, *layers;
     int64_t batch, n; /* n % batch is the tail */
@@ -104,6 +105,7 @@ static const struct row {
          POOL("MaxPooling2D", 2, 2, valid) DROPOUT(0.2) CONV(16, 3, 3, 1, same, elu) BNORM
          POOL("MaxPooling2D", 2, 2, valid) DROPOUT(0.3) FLATTEN DENSE(32, elu) BNORM, 8, 19, 30},
 };
+/* clang-format on */
 
 /* ||a - b|| / max(||b||, floor). */
 static double
@@ -270,8 +272,9 @@ static const struct {
 };
 
 #define SMOOTH                                                                                     \
-    CONV(8, 3, 3, 1, same, elu) BNORM POOL("AveragePooling2D", 2, 2, valid) DROPOUT(0.3)           \
-    CONV(17, 3, 3, 1, valid, tanh) FLATTEN DENSE(12, sigmoid)
+    CONV(8, 3, 3, 1, same, elu)                                                                    \
+    BNORM POOL("AveragePooling2D", 2, 2, valid) DROPOUT(0.3) CONV(17, 3, 3, 1, valid, tanh)        \
+        FLATTEN DENSE(12, sigmoid)
 
 static void
 test_optimizer(size_t i)
@@ -293,12 +296,12 @@ test_optimizer(size_t i)
 static bool
 equal(const struct hop_state *a, const struct hop_state *b)
 {
-    bool is_equal = a->step == b->step && !memcmp(a->weights, b->weights,
-                                                  a->net->n_params * sizeof(float));
+    bool is_equal =
+        a->step == b->step && !memcmp(a->weights, b->weights, a->net->n_params * sizeof(float));
 
     for (int i = 0; i < HOP_MAX_SLOTS; i++)
-        is_equal = is_equal &&
-                   !memcmp(a->slots[i], b->slots[i], a->net->n_trainable * sizeof(float));
+        is_equal =
+            is_equal && !memcmp(a->slots[i], b->slots[i], a->net->n_trainable * sizeof(float));
     return is_equal;
 }
 
@@ -346,8 +349,7 @@ test_split(const struct hop_device_ops *ops, size_t i)
     }
     ok(equal(&whole, &split), "%s %s %s: split run = whole run, byte for byte", ops->name,
        optims[i].name, optims[i].hyper);
-    ok(!equal(&whole, &before) && whole.step == 16, "%s %s: it trained", ops->name,
-       optims[i].name);
+    ok(!equal(&whole, &before) && whole.step == 16, "%s %s: it trained", ops->name, optims[i].name);
     clear_state(&whole);
     clear_state(&split);
     clear_state(&before);
@@ -359,8 +361,8 @@ test_split(const struct hop_device_ops *ops, size_t i)
 static void
 test_load_store(const struct hop_device_ops *ops)
 {
-    static const uint32_t odd[] = {0x80000000u, 1u, 0x7F800000u, 0x7FC12345u, 0xFF812345u,
-                                   0x807FFFFFu};
+    static const uint32_t odd[] = {0x80000000u, 1u,          0x7F800000u,
+                                   0x7FC12345u, 0xFF812345u, 0x807FFFFFu};
     struct hop_net *net = make_net("8,8,3", CONV(17, 3, 2, 1, same, elu) SMOOTH);
     struct hop_plan_spec spec = make_spec(net, 8, "adam", "{}");
     struct test_data x = make_data(net, 3, 22);
@@ -530,8 +532,8 @@ test_divergence(const struct hop_device_ops *ops)
     hop_net_free(net);
 }
 
-/* The device logs each primitive's implementation; "ref" there is the library's plain loops, tens of
- * times slower than the rest. */
+/* The device logs each primitive's implementation; "ref" there is the library's plain loops, tens
+ * of times slower than the rest. */
 static int n_logged, n_slow;
 
 static void

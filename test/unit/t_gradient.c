@@ -12,6 +12,7 @@ extern const struct hop_device_ops hop_device_ref, hop_device_ref64;
 
 static const double h = 1e-5, tolerance = 5e-6;
 
+/* clang-format off */
 static const struct row {
     const char *name, *input, *layers;
 } rows[] = {
@@ -57,6 +58,7 @@ static const struct row {
     {"max pooling same, overlapping", "7,6,2",
      CONV(4, 3, 3, 1, same, tanh) POOL("MaxPooling2D", 3, 2, same) FLATTEN},
 };
+/* clang-format on */
 
 static const struct hop_pass pass = {.shuffle_key = 1, .dropout_key = 2, .visit = 1};
 

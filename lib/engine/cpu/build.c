@@ -1,4 +1,5 @@
-/* What the op_*.c need to append their steps. 1 memory  2 steps  3 values  4 gradients  5 weights */
+/* What the op_*.c need to append their steps. 1 memory  2 steps  3 values  4 gradients  5 weights
+ */
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"

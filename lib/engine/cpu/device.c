@@ -74,9 +74,23 @@ bind(struct hop_device *d, const struct hop_examples *x, struct hop_data **out, 
 }
 
 static const struct hop_device_ops ops = {
-    HOP_ENGINE_ABI, sizeof(struct hop_device_ops), "cpu", open_, close_, fingerprint, bind, unbind,
-    hop_cpu_compile, hop_cpu_plan_free, hop_cpu_plan_bytes, hop_cpu_load, hop_cpu_store,
-    hop_cpu_train, hop_cpu_evaluate, hop_cpu_predict, hop_cpu_gradient,
+    HOP_ENGINE_ABI,
+    sizeof(struct hop_device_ops),
+    "cpu",
+    open_,
+    close_,
+    fingerprint,
+    bind,
+    unbind,
+    hop_cpu_compile,
+    hop_cpu_plan_free,
+    hop_cpu_plan_bytes,
+    hop_cpu_load,
+    hop_cpu_store,
+    hop_cpu_train,
+    hop_cpu_evaluate,
+    hop_cpu_predict,
+    hop_cpu_gradient,
 };
 
 extern const struct hop_device_ops *const hop_device_cpu;

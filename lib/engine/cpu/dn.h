@@ -24,9 +24,22 @@ struct hop_dn_exec;   /* code with its arguments */
 enum hop_dn_tag { HOP_DN_NCHW, HOP_DN_NHWC, HOP_DN_NC, HOP_DN_X };
 enum hop_dn_pass { HOP_DN_INFER, HOP_DN_TRAIN, HOP_DN_BWD_DATA, HOP_DN_BWD_WEIGHTS };
 enum hop_dn_arg {
-    HOP_DN_SRC, HOP_DN_DST, HOP_DN_WEIGHTS, HOP_DN_BIAS, HOP_DN_MEAN, HOP_DN_VARIANCE,
-    HOP_DN_SCALE, HOP_DN_SHIFT, HOP_DN_WORKSPACE, HOP_DN_SCRATCH, HOP_DN_DIFF_SRC,
-    HOP_DN_DIFF_DST, HOP_DN_DIFF_WEIGHTS, HOP_DN_DIFF_BIAS, HOP_DN_DIFF_SCALE, HOP_DN_DIFF_SHIFT,
+    HOP_DN_SRC,
+    HOP_DN_DST,
+    HOP_DN_WEIGHTS,
+    HOP_DN_BIAS,
+    HOP_DN_MEAN,
+    HOP_DN_VARIANCE,
+    HOP_DN_SCALE,
+    HOP_DN_SHIFT,
+    HOP_DN_WORKSPACE,
+    HOP_DN_SCRATCH,
+    HOP_DN_DIFF_SRC,
+    HOP_DN_DIFF_DST,
+    HOP_DN_DIFF_WEIGHTS,
+    HOP_DN_DIFF_BIAS,
+    HOP_DN_DIFF_SCALE,
+    HOP_DN_DIFF_SHIFT,
     HOP_DN_N_ARGS
 };
 
@@ -84,11 +97,11 @@ bool hop_dn_md_axis(const struct hop_dn_md *md, int axis, int64_t *out);
 
 /* fwd: the forward primitive, needed in backward passes. */
 int hop_dn_conv(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_conv *c,
-                const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
-    HOP_MUSTUSE;
+                const struct hop_dn_prim *fwd, struct hop_dn_prim **out,
+                struct hop_err *e) HOP_MUSTUSE;
 int hop_dn_dense(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_dense *c,
-                 const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
-    HOP_MUSTUSE;
+                 const struct hop_dn_prim *fwd, struct hop_dn_prim **out,
+                 struct hop_err *e) HOP_MUSTUSE;
 /* src: layout of the input; backward passes use the forward's layouts for the gradients. */
 int hop_dn_pool(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_pool *c,
                 const struct hop_dn_md *src, const struct hop_dn_prim *fwd,

@@ -414,9 +414,8 @@ conv_with_tag(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_c
         status = dnnl_convolution_backward_weights_desc_init(&op, dnnl_convolution_direct, &src, &w,
                                                              bias, &dst, strides, lo, hi);
     else
-        status =
-            dnnl_convolution_forward_desc_init(&op, prop_kinds[pass], dnnl_convolution_direct, &src,
-                                               &w, bias, &dst, strides, lo, hi);
+        status = dnnl_convolution_forward_desc_init(&op, prop_kinds[pass], dnnl_convolution_direct,
+                                                    &src, &w, bias, &dst, strides, lo, hi);
     if ((rc = check(status, "convolution", e)))
         return rc;
     return new_prim(s, &op, c->act, fwd, "convolution", out, e);
@@ -441,8 +440,8 @@ hop_dn_conv(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_con
             first = *out;
     }
     *out = first;
-    return first ? HOP_OK : hop_fail(e, ignored.code, ignored.where, ignored.hint, "%s",
-                                     ignored.what);
+    return first ? HOP_OK
+                 : hop_fail(e, ignored.code, ignored.where, ignored.hint, "%s", ignored.what);
 }
 
 int

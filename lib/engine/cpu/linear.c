@@ -63,11 +63,11 @@ hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct
         (rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, i, x_md, &x, e)) ||
         (rc = hop_cpu_value_new(g, i + 1, y_md, e)))
         return rc;
-    struct hop_dn_bind b[] = {{HOP_DN_SRC, x_md, x->p},
-                              {HOP_DN_WEIGHTS, w_md, kernel},
-                              {HOP_DN_DST, y_md, g->values[i + 1].buf->p},
-                              {HOP_DN_BIAS, l->n_weights > 1 ? w[1].md : NULL,
-                               l->n_weights > 1 ? w[1].v : NULL}};
+    struct hop_dn_bind b[] = {
+        {HOP_DN_SRC, x_md, x->p},
+        {HOP_DN_WEIGHTS, w_md, kernel},
+        {HOP_DN_DST, y_md, g->values[i + 1].buf->p},
+        {HOP_DN_BIAS, l->n_weights > 1 ? w[1].md : NULL, l->n_weights > 1 ? w[1].v : NULL}};
     rc = hop_cpu_exec(g, HOP_CPU_FORWARD, nd->fwd, b, 4, e);
     hop_cpu_buf_put(x);
     return rc;
@@ -92,11 +92,11 @@ backward_weights(struct hop_cpu_prog *g, int i, struct hop_err *e)
         (rc = hop_cpu_value_as(g, HOP_CPU_BACKWARD, i, x_md, &x, e)) ||
         (rc = hop_cpu_weight_gradient(g, l->i_weight, dw_md, &dw, e)))
         return rc;
-    struct hop_dn_bind b[] = {{HOP_DN_SRC, x_md, x->p},
-                              {HOP_DN_DIFF_DST, dy_md, dy->p},
-                              {HOP_DN_DIFF_WEIGHTS, dw_md, dw},
-                              {HOP_DN_DIFF_BIAS, l->n_weights > 1 ? w[1].md : NULL,
-                               l->n_weights > 1 ? w[1].g : NULL}};
+    struct hop_dn_bind b[] = {
+        {HOP_DN_SRC, x_md, x->p},
+        {HOP_DN_DIFF_DST, dy_md, dy->p},
+        {HOP_DN_DIFF_WEIGHTS, dw_md, dw},
+        {HOP_DN_DIFF_BIAS, l->n_weights > 1 ? w[1].md : NULL, l->n_weights > 1 ? w[1].g : NULL}};
     rc = hop_cpu_exec(g, HOP_CPU_BACKWARD, p, b, 4, e);
     hop_cpu_buf_put(x);
     hop_cpu_grad_give(g, i + 1, dy_md, dy);

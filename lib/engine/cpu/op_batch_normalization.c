@@ -107,8 +107,11 @@ make_statistics(struct hop_cpu_prog *g, int i, struct hop_err *e)
 
     if (!s)
         return HOP_ENOMEM;
-    *s = (struct bnorm){.c = x->c, .keep = (float)(1.0 - p->momentum), .unbias = 1.0f,
-                        .moving_mean = at.mean->v, .moving_variance = at.variance->v};
+    *s = (struct bnorm){.c = x->c,
+                        .keep = (float)(1.0 - p->momentum),
+                        .unbias = 1.0f,
+                        .moving_mean = at.mean->v,
+                        .moving_variance = at.variance->v};
     /* As Keras 2's fused kernel, which does images only. */
     if (!x->is_flat && count > 1.0f)
         s->unbias = count / (count - 1.0f);

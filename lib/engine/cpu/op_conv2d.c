@@ -6,8 +6,8 @@ make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass, const struct hop_acti
      const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
 {
     const struct hop_cpu_value *x = &g->values[i], *y = &g->values[i + 1];
-    struct hop_dn_conv c = {x->n, x->c, x->h, x->w, y->c, y->h, y->w,
-                            g->plan->spec.net->layers[i].params, act};
+    struct hop_dn_conv c = {
+        x->n, x->c, x->h, x->w, y->c, y->h, y->w, g->plan->spec.net->layers[i].params, act};
 
     return hop_dn_conv(g->set, pass, &c, fwd, out, e);
 }

@@ -129,8 +129,13 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
         return HOP_OK;
     if (!(s = hop_cpu_own(g, sizeof *s, e)))
         return HOP_ENOMEM;
-    *s = (struct dropout){.n = x->n, .hw = x->h * x->w, .c = x->c, .i_layer = (uint32_t)i,
-                          .block = hop_dn_md_block(x->md), .x = x->buf->p, .y = y->buf->p};
+    *s = (struct dropout){.n = x->n,
+                          .hw = x->h * x->w,
+                          .c = x->c,
+                          .i_layer = (uint32_t)i,
+                          .block = hop_dn_md_block(x->md),
+                          .x = x->buf->p,
+                          .y = y->buf->p};
     s->limit = (uint32_t)(conf->rate * 4294967296.0);
     s->scale = (float)(1.0 / (1.0 - conf->rate));
     if (!(s->mask = hop_cpu_own(g, (size_t)(s->n * s->hw * s->c + 4 * WIDE), e)))

@@ -6,8 +6,8 @@ describe(const struct hop_cpu_prog *g, int i, bool is_max)
 {
     const struct hop_pool2d *conf = g->plan->spec.net->layers[i].params;
     const struct hop_cpu_value *x = &g->values[i], *y = &g->values[i + 1];
-    struct hop_dn_pool c = {.n = x->n, .c = x->c, .h = x->h, .w = x->w, .p = y->h, .q = y->w,
-                            .is_max = is_max};
+    struct hop_dn_pool c = {
+        .n = x->n, .c = x->c, .h = x->h, .w = x->w, .p = y->h, .q = y->w, .is_max = is_max};
 
     if (y->is_flat) /* global */
         c.conf = (struct hop_pool2d){.kh = x->h, .kw = x->w, .stride_h = 1, .stride_w = 1};
@@ -152,5 +152,5 @@ global_backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 const struct hop_cpu_op hop_cpu_op_max_pooling2d = {"MaxPooling2D", max_forward, max_backward};
 const struct hop_cpu_op hop_cpu_op_average_pooling2d = {"AveragePooling2D", average_forward,
                                                         average_backward};
-const struct hop_cpu_op hop_cpu_op_global_average_pooling2d = {
-    "GlobalAveragePooling2D", global_forward, global_backward};
+const struct hop_cpu_op hop_cpu_op_global_average_pooling2d = {"GlobalAveragePooling2D",
+                                                               global_forward, global_backward};

@@ -59,8 +59,12 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
         hop_cpu_value_alias(g, i);
     else if ((rc = hop_cpu_value_new(g, i + 1, x->md, e)))
         return rc;
-    *s = (struct rescaling){.n = x->n, .hw = x->h * x->w, .c = x->c,
-                            .block = hop_dn_md_block(x->md), .x = x->buf->p, .y = y->buf->p,
+    *s = (struct rescaling){.n = x->n,
+                            .hw = x->h * x->w,
+                            .c = x->c,
+                            .block = hop_dn_md_block(x->md),
+                            .x = x->buf->p,
+                            .y = y->buf->p,
                             .conf = g->plan->spec.net->layers[i].params};
     g->nodes[i].aux = s;
     return hop_cpu_call(g, HOP_CPU_FORWARD, run_forward, s, e);

@@ -57,8 +57,8 @@ struct hop_cpu_buf { /* one piece of the pool */
 enum hop_cpu_keep { HOP_CPU_FREE, HOP_CPU_KEEP_SIGN, HOP_CPU_KEEP };
 
 struct hop_cpu_value {
-    int64_t n, c, h, w; /* h = w = 1 if flat */
-    bool is_flat;       /* described as [N,C], else as [N,C,H,W] */
+    int64_t n, c, h, w;         /* h = w = 1 if flat */
+    bool is_flat;               /* described as [N,C], else as [N,C,H,W] */
     const struct hop_dn_md *md; /* NULL: not placed yet (the input, whose first reader chooses) */
     struct hop_cpu_buf *buf;
     enum hop_cpu_keep keep;
@@ -102,18 +102,18 @@ struct hop_cpu_prog {
     struct hop_cpu_node *nodes;   /* [n_ops] */
     struct hop_cpu_step *lists[HOP_CPU_N_LISTS];
     size_t n_steps[HOP_CPU_N_LISTS], cap_steps[HOP_CPU_N_LISTS];
-    int32_t *y;    /* [n] labels of the batch */
-    float *p;      /* [n,K] probabilities */
-    float *dz;     /* [n,K] where backward reads the loss's gradient; NULL if not wanted */
+    int32_t *y; /* [n] labels of the batch */
+    float *p;   /* [n,K] probabilities */
+    float *dz;  /* [n,K] where backward reads the loss's gradient; NULL if not wanted */
     struct hop_cpu_owned *owned;
-    size_t bytes;  /* owned; not the pool */
+    size_t bytes; /* owned; not the pool */
     struct hop_cpu_prog *next;
 };
 
 struct hop_plan {
     struct hop_device *d;
     struct hop_plan_spec spec;
-    int n_ops;            /* layers that run as steps: all, or all but a final softmax */
+    int n_ops; /* layers that run as steps: all, or all but a final softmax */
     bool ends_in_softmax;
     struct hop_dn_set *set; /* of the weights' layouts */
     struct hop_cpu_weight *weights;
@@ -147,9 +147,9 @@ int hop_cpu_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *
 int hop_cpu_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e);
 /* hop_cpu_gradient_out - the gradients [n_params] in canonical order, 0 for statistics. */
 void hop_cpu_gradient_out(const struct hop_plan *p, float *gradient);
-double hop_cpu_penalty(const struct hop_plan *p);        /* sum of l2 * w^2 */
-void hop_cpu_add_penalty_gradient(struct hop_plan *p);   /* g += 2 * l2 * w */
-double hop_cpu_update(struct hop_plan *p);               /* one optimizer step; returns its lr */
+double hop_cpu_penalty(const struct hop_plan *p);      /* sum of l2 * w^2 */
+void hop_cpu_add_penalty_gradient(struct hop_plan *p); /* g += 2 * l2 * w */
+double hop_cpu_update(struct hop_plan *p);             /* one optimizer step; returns its lr */
 bool hop_cpu_weights_are_finite(const struct hop_plan *p);
 
 /* ---- build.c: for the op_*.c ---- */
@@ -175,8 +175,8 @@ int hop_cpu_call(struct hop_cpu_prog *g, enum hop_cpu_list list,
 /* hop_cpu_value_as - value i in layout md, through a reorder (a step of `list`) where that differs.
  * The caller drops the reference *out. */
 int hop_cpu_value_as(struct hop_cpu_prog *g, enum hop_cpu_list list, int i,
-                     const struct hop_dn_md *md, struct hop_cpu_buf **out, struct hop_err *e)
-    HOP_MUSTUSE;
+                     const struct hop_dn_md *md, struct hop_cpu_buf **out,
+                     struct hop_err *e) HOP_MUSTUSE;
 /* hop_cpu_value_any - value i as it lies, in a layout that hop_dn_md_block knows. */
 int hop_cpu_value_any(struct hop_cpu_prog *g, int i, struct hop_err *e) HOP_MUSTUSE;
 /* hop_cpu_value_new - memory for value i in layout md. */
@@ -226,10 +226,10 @@ struct hop_cpu_op {
 typedef int hop_cpu_make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass,
                          const struct hop_activation *act, const struct hop_dn_prim *fwd,
                          struct hop_dn_prim **out, struct hop_err *e);
-int hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err *e)
-    HOP_MUSTUSE;
-int hop_cpu_linear_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err *e)
-    HOP_MUSTUSE;
+int hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
+                           struct hop_err *e) HOP_MUSTUSE;
+int hop_cpu_linear_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
+                            struct hop_err *e) HOP_MUSTUSE;
 
 /* ---- pass.c ---- */
 

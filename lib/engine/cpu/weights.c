@@ -182,8 +182,7 @@ hop_cpu_penalty(const struct hop_plan *p)
 
     for (int i = 0; i < p->spec.net->n_weights; i++)
         if (p->spec.net->weights[i].l2 != 0)
-            total += p->spec.net->weights[i].l2 *
-                     sum_of_squares(p->weights[i].v, p->weights[i].n);
+            total += p->spec.net->weights[i].l2 * sum_of_squares(p->weights[i].v, p->weights[i].n);
     return total;
 }
 
@@ -199,8 +198,8 @@ hop_cpu_add_penalty_gradient(struct hop_plan *p)
 {
     for (int i = 0; i < p->spec.net->n_weights; i++)
         if (p->spec.net->weights[i].l2 != 0 && p->weights[i].g)
-            add_scaled(p->weights[i].g, p->weights[i].v,
-                       (float)(2 * p->spec.net->weights[i].l2), p->weights[i].n);
+            add_scaled(p->weights[i].g, p->weights[i].v, (float)(2 * p->spec.net->weights[i].l2),
+                       p->weights[i].n);
 }
 
 double

@@ -1,0 +1,415 @@
+#!/usr/bin/env python3
+"""Golden files: what Keras 2 makes of the same weights and examples in ten steps.
+
+    python3.11 -m venv venv
+    venv/bin/pip install tensorflow-cpu==2.15.1
+    venv/bin/python test/golden/keras/make.py
+
+writes the *.json beside it, which test/unit/t_keras.c holds every device to. Keras is needed here
+only. Weights, examples, order and dropout masks come from formulas that the test computes as well:
+counter-based random numbers (lib/base/rng.h) under the keys written in each file. The optimizers
+are tf.keras.optimizers.legacy, which have `decay`.
+
+The talk's nets are deep, and ReLU and max-pooling are kinks: an activation that rounding puts on
+the other side of one changes a step by up to some percent, and ten long steps multiply that. So
+they run in double (Keras's float32 sums over a batch are good to 4e-6 only), take short steps, and
+the biases of net 2, whose batch normalisation makes it the most sensitive, keep most of its
+units away from zero. The nets of layers-*.json and optimizers.json need no such care, run in
+float32, and are compared more sharply.
+"""
+import json
+import os
+import sys
+
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", TF_ENABLE_ONEDNN_OPTS="0")
+import numpy as np
+import tensorflow as tf
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NETS = os.path.join(HERE, "..", "..", "..", "share", "nets")
+F = np.float32
+KEY_INIT, KEY_TRAIN, KEY_EVAL = 0x1122334455667788, 0x0123456789ABCDEF, 0x1F2E3D4C5B6A7988
+KEY_SHUFFLE, KEY_DROPOUT = 0x2468ACE013579BDF, 0x13579BDF2468ACE0
+VISIT, PASS = 3, 1  # not 1 and 0, so that swapping the two counters shows
+
+
+# ---- lib/base/rng.h again ----
+
+def philox(key, c0, c1=0, c2=0, c3=0):
+    """hop_philox for arrays c0..c3 -> uint32 [..., 4]"""
+    c = [np.asarray(v, np.uint64) for v in np.broadcast_arrays(c0, c1, c2, c3)]
+    k0, k1, m = key & 0xFFFFFFFF, key >> 32, np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        p0, p1 = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        hi = np.uint64(32)
+        c = [p1 >> hi ^ c[1] ^ np.uint64(k0), p1 & m, p0 >> hi ^ c[3] ^ np.uint64(k1), p0 & m]
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return np.stack(c, -1).astype(np.uint32)
+
+
+def draw(key, n, c2=0, c3=0):
+    """n numbers, the one at e from counter (e / 4, e / 4 >> 32, c2, c3) and place e % 4"""
+    q = np.arange((n + 3) // 4, dtype=np.uint64)
+    return philox(key, q & np.uint64(0xFFFFFFFF), q >> np.uint64(32), c2, c3).reshape(-1)[:n]
+
+
+def permutation(n, key, c0, c1):
+    half = 1
+    while half < 32 and 1 << 2 * half < n:
+        half += 1
+    mask = (1 << half) - 1
+    keys = [int(k) for k in np.concatenate([philox(key, 0, 0, c0, c1), philox(key, 1, 0, c0, c1)])]
+
+    def at(i):
+        while True:
+            left, r = i >> half & mask, i & mask
+            for k in keys[:6]:
+                f = r ^ k
+                f = (f ^ f >> 16) * 0x85EBCA6B & 0xFFFFFFFF
+                f = (f ^ f >> 13) * 0xC2B2AE35 & 0xFFFFFFFF
+                left, r = r, (left ^ f ^ f >> 16) & mask
+            i = left << half | r
+            if i < n:
+                return i
+
+    return np.array([at(i) for i in range(n)])
+
+
+# ---- inputs ----
+
+def examples(key, n, spec):
+    """Labels e % classes; values 0..255: a slope that differs by class, and noise; standardised."""
+    d = int(np.prod(spec["shape"]))
+    e, j = np.arange(n)[:, None], np.arange(d)[None, :]
+    y = e % spec["classes"]
+    x = (y * 53 + j * (1 + y % 4)) % 160 + (draw(key, n * d).reshape(n, d) % 96).astype(np.int64)
+    x = (x.astype(F) - F(spec["mean"])) * F(spec["inv_std"])
+    return x.reshape([n] + spec["shape"]), y[:, 0].astype(np.int32)
+
+
+def start_of(name, shape, n_classes, bias):
+    """Weights start at center + spread * u, u uniform in [-1, 1)."""
+    kind = name.rsplit("/", 1)[1]
+    if kind == "kernel":
+        return 0.0, float(F(np.sqrt(4.5 / np.prod(shape[:-1]))))
+    if kind == "bias" and shape[0] != n_classes:
+        return bias
+    return {"gamma": (1.0, 0.25), "moving_variance": (1.0, 0.5)}.get(kind, (0.0, 0.125))
+
+
+def initial(i_weight, shape, start, i_slot=0):
+    """i_slot: 0 for the weight itself, from 1 for its optimizer slots"""
+    u = (draw(KEY_INIT, int(np.prod(shape)), i_weight, i_slot) >> np.uint32(8)).astype(F)
+    return (F(start[0]) + F(start[1]) * (u * F(2.0 ** -23) - F(1))).reshape(shape)
+
+
+masks = {}  # outside of the layers, or Keras would count them as weights
+
+
+class Dropout(tf.keras.layers.Layer):
+    """keras.layers.Dropout with the mask put in from outside."""
+
+    def __init__(self, rate, **kwargs):
+        super().__init__(**kwargs)
+        self.rate = rate
+
+    def build(self, shape):
+        masks[self.name] = tf.Variable(
+            np.ones([1] + list(shape[1:])), trainable=False, dtype=tf.keras.backend.floatx(),
+            shape=tf.TensorShape([None] + list(shape[1:])))
+
+    def call(self, x, training=None):
+        return tf.ensure_shape(x * masks[self.name], x.shape) if training else x
+
+    def draw(self, n, i_layer, step):
+        shape = [n] + list(masks[self.name].shape[1:])
+        r = draw(KEY_DROPOUT, int(np.prod(shape)), i_layer, step).reshape(shape)
+        keep = r >= np.uint32(int(self.rate * 2.0 ** 32))
+        masks[self.name].assign(keep * F(1 / (1 - self.rate)))
+
+
+def dropouts(model):
+    """(layer, its index in hop's list): InputLayer has none, an `activation` has its own."""
+    i, found = 0, []
+    for layer in model.layers:
+        if isinstance(layer, Dropout):
+            found.append((layer, i))
+        act = layer.get_config().get("activation", "linear")
+        i += 1 if type(layer).__name__ == "Activation" or act == "linear" else 2
+    return found
+
+
+def target(spec, y):
+    return y if spec["loss"].startswith("sparse") else np.eye(spec["classes"], dtype=F)[y]
+
+
+def unbias(before, n):
+    """Keras's moving variance takes the unbiased variance where the fused kernel runs, that is for
+    pictures in float32. In double there is no such kernel: put right what the step did."""
+    for layer, v in before:
+        if len(layer.input_shape) == 4 and not layer.fused:
+            m = n * layer.input_shape[1] * layer.input_shape[2]
+            kept = layer.momentum * v
+            new = layer.moving_variance.numpy()
+            layer.moving_variance.assign(kept + (new - kept) * m / (m - 1))
+
+
+def moving_variances(model):
+    return [(l, l.moving_variance.numpy()) for l in model.layers if hasattr(l, "moving_variance")]
+
+
+def optimizer(conf):
+    kinds = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam"}
+    conf = dict(conf)
+    kind = getattr(tf.keras.optimizers.legacy, kinds[conf.pop("optimizer")])
+    return kind(learning_rate=conf.pop("lr"), **conf)
+
+
+# ---- outputs ----
+
+def number(v):
+    return float("%.9g" % v)
+
+
+def tensor_out(name, v, start, n_samples):
+    """Whole if small, else some values spread evenly; norm and sum of all, norm of the change."""
+    d, n = v.reshape(-1).astype(np.float64), v.size
+    m = min(n, n_samples)
+    return {"name": name, "n": n, "norm": number(np.sqrt((d * d).sum())), "sum": number(d.sum()),
+            "change": number(np.linalg.norm(d - start.reshape(-1).astype(np.float64))),
+            "at": [number(x) for x in d[np.arange(m) * n // m]]}
+
+
+def run(spec, net, conf):
+    """One case: conf is the optimizer's; "step" and "slots" say where it starts from."""
+    tf.keras.backend.clear_session()
+    masks.clear()
+    tf.keras.backend.set_floatx(spec["keras_dtype"])
+    conf = dict(conf)
+    name, step, slots = conf.pop("name"), conf.pop("step", 0), conf.pop("slots", {})
+    model = tf.keras.models.model_from_json(json.dumps(net), custom_objects={"Dropout": Dropout})
+    weights = [w for l in model.layers for w in l.weights]  # model.weights has statistics last
+    names = [w.name[:-2] for w in weights]
+    start = {n: initial(i, w.shape, spec["start"][n])
+             for i, (n, w) in enumerate(zip(names, weights))}
+    for n, w in zip(names, weights):
+        w.assign(start[n])
+    opt = optimizer(conf)
+    model.compile(optimizer=opt, loss=spec["loss"], metrics=["accuracy"])
+    opt.iterations.assign(step)
+    opt._create_all_weights(model.trainable_variables)
+    slot_names = opt.get_slot_names()
+    for i, (n, w) in enumerate(zip(names, weights)):
+        for s in slot_names if w.trainable else []:
+            start["optimizer/%s/%s" % (s, n)] = v = initial(
+                i, w.shape, slots.get(s, (0, 0)), 1 + slot_names.index(s))
+            opt.get_slot(w, s).assign(v)
+
+    b, n = spec["batch_size"], spec["n"]
+    x, y = examples(KEY_TRAIN, n, spec)
+    order = permutation(n, KEY_SHUFFLE, VISIT, PASS)
+    loss = n_correct = 0
+    for i in range(0, n, b):
+        at = order[i:i + b]
+        for layer, i_layer in dropouts(model):
+            layer.draw(len(at), i_layer, step)
+        before = moving_variances(model)
+        l, a = model.train_on_batch(x[at], target(spec, y[at]))
+        unbias(before, len(at))
+        loss += l * len(at) / n
+        n_correct += int(round(a * len(at)))
+        step += 1
+    ex, ey = examples(KEY_EVAL, spec["n_eval"], spec)
+    eval_loss, eval_accuracy = model.evaluate(ex, target(spec, ey), verbose=0,
+                                              batch_size=b)
+    tensors = [tensor_out(n, w.numpy(), start[n], spec["samples"]) for n, w in zip(names, weights)]
+    for s in slot_names:
+        for n, w in zip(names, weights):
+            if w.trainable:
+                full = "optimizer/%s/%s" % (s, n)
+                tensors.append(tensor_out(full, opt.get_slot(w, s).numpy(), start[full],
+                                          spec["slot_samples"]))
+    opt.iterations.assign(step - 1)  # of the last step
+    lr = opt._decayed_lr(tf.float32)
+    print("  %s: loss %.5f, %d of %d; then %.5f" % (name, loss, n_correct, spec["n"], eval_loss))
+    return {"name": name, "step": step - (spec["n"] + b - 1) // b, "slots": slots,
+            "optimizer": conf, "loss": number(loss), "n_correct": n_correct,
+            "lr": number(lr.numpy()),
+            "eval_loss": number(eval_loss),
+            "eval_n_correct": int(round(eval_accuracy * spec["n_eval"])), "tensors": tensors}
+
+
+# ---- what is run ----
+
+def layer(class_name, **config):
+    return {"class_name": class_name, "config": config}
+
+
+def sequential(name, shape, *layers):
+    first = layer("InputLayer", batch_input_shape=[None] + list(shape), name="input_1")
+    counts = {}
+    for l in layers:  # names as Keras gives them
+        base = {"Conv2D": "conv2d", "MaxPooling2D": "max_pooling2d",
+                "AveragePooling2D": "average_pooling2d", "Dense": "dense", "Dropout": "dropout",
+                "GlobalAveragePooling2D": "global_average_pooling2d", "Flatten": "flatten",
+                "BatchNormalization": "batch_normalization", "Activation": "activation",
+                "Rescaling": "rescaling", "Normalization": "normalization"}[l["class_name"]]
+        k = counts[base] = counts.get(base, -1) + 1
+        l["config"]["name"] = base + ("_%d" % k if k else "")
+    return {"class_name": "Sequential", "config": {"name": name, "layers": [first, *layers]}}
+
+
+def l2(factor):
+    return {"class_name": "L2", "config": {"l2": factor}}
+
+
+TABLE = sequential(
+    "table", [6],
+    layer("Dense", units=7, activation="tanh"), layer("Dense", units=4, activation="softmax"))
+
+# Between them every kind of layer and every activation.
+LAYERS_GAP = sequential(
+    "layers-gap", [11, 9, 3],
+    layer("Rescaling", scale=1 / 127.5, offset=-1.0),
+    layer("Conv2D", filters=6, kernel_size=[3, 3], padding="same", activation="tanh",
+          kernel_regularizer=l2(0.02)),
+    layer("BatchNormalization", momentum=0.8),
+    layer("MaxPooling2D", pool_size=[3, 3], strides=[2, 2], padding="same"),
+    layer("Conv2D", filters=8, kernel_size=[3, 2], strides=[2, 1], padding="same",
+          activation="elu"),
+    layer("AveragePooling2D", pool_size=[2, 2], padding="same"),
+    layer("Conv2D", filters=7, kernel_size=[1, 1], activation="sigmoid"),
+    layer("GlobalAveragePooling2D"),
+    layer("Dense", units=12, activation="relu", kernel_regularizer=l2(0.01)),
+    layer("Dropout", rate=0.3),  # before: else BN cancels the bias of a unit that is always on
+    layer("BatchNormalization", momentum=0.7, epsilon=0.01),
+    layer("Dense", units=5), layer("Activation", activation="softmax"))
+LAYERS_FLAT = sequential(
+    "layers-flat", [10, 13, 2],
+    layer("Normalization", axis=-1, mean=[100.0, 120.0], variance=[2500.0, 3600.0]),
+    layer("Conv2D", filters=5, kernel_size=[3, 3], strides=[2, 2], use_bias=False,
+          activation="relu"),
+    layer("BatchNormalization", scale=False, momentum=0.9),
+    layer("AveragePooling2D", pool_size=[2, 3], strides=[1, 1]),
+    layer("Conv2D", filters=6, kernel_size=[2, 2], strides=[1, 1], padding="same",
+          activation="linear"),
+    layer("Activation", activation="tanh"),
+    layer("Dropout", rate=0.25),
+    layer("MaxPooling2D", pool_size=[2, 2], strides=[1, 1]),
+    layer("Flatten"),
+    layer("Dense", units=9, activation="elu", use_bias=False),
+    layer("BatchNormalization", center=False, momentum=0.6),
+    layer("Dense", units=8, activation="sigmoid"),
+    layer("Dense", units=4, activation="softmax"))
+
+
+def both(name, **conf):
+    """without and with decay"""
+    return [dict(conf, name=name), dict(conf, name=name + " decay", decay=0.05)]
+
+
+OPTIMIZERS = [
+    *both("sgd", optimizer="sgd", lr=0.3),
+    *both("sgd momentum", optimizer="sgd", lr=0.1, momentum=0.9),
+    *both("sgd nesterov", optimizer="sgd", lr=0.1, momentum=0.9, nesterov=True),
+    *both("rmsprop", optimizer="rmsprop", lr=0.02, epsilon=1e-3),
+    *both("rmsprop momentum", optimizer="rmsprop", lr=0.01, momentum=0.8, rho=0.8, epsilon=1e-3),
+    *both("rmsprop centered", optimizer="rmsprop", lr=0.02, centered=True, epsilon=1e-3),
+    *both("rmsprop centered momentum", optimizer="rmsprop", lr=0.01, momentum=0.8, centered=True,
+          epsilon=1e-3),
+    *both("adam", optimizer="adam", lr=0.03),
+    *both("adam betas", optimizer="adam", lr=0.03, beta_1=0.8, beta_2=0.95, epsilon=1e-2),
+    *both("adam amsgrad", optimizer="adam", lr=0.03, beta_2=0.7, amsgrad=True),
+    # From the middle of a training run: slots and steps count.
+    dict(name="sgd on from step 7", optimizer="sgd", lr=0.1, momentum=0.9, decay=0.05, step=7,
+         slots={"momentum": (0, 0.02)}),
+    dict(name="rmsprop on from step 7", optimizer="rmsprop", lr=0.02, decay=0.05, step=7,
+         slots={"rms": (0.01, 0.005)}),
+    dict(name="adam on from step 7", optimizer="adam", lr=0.03, decay=0.05, step=7,
+         slots={"m": (0, 0.05), "v": (0.01, 0.005)}),
+]
+FEW = [
+    dict(name="sgd", optimizer="sgd", lr=0.01, momentum=0.9, nesterov=True, decay=0.05),
+    dict(name="rmsprop", optimizer="rmsprop", lr=6e-4),
+    dict(name="adam", optimizer="adam", lr=6e-4, decay=0.05),
+]
+BIG = [
+    dict(name="sgd", optimizer="sgd", lr=3e-5, momentum=0.9, decay=0.01),
+    dict(name="rmsprop", optimizer="rmsprop", lr=1e-5),
+    dict(name="adam", optimizer="adam", lr=3e-5, decay=0.01),
+]
+BIG_SPEC = {"shape": [32, 32, 3], "dtype": "U8", "mean": 128, "inv_std": 1 / 64, "classes": 10,
+            "n": 76, "batch_size": 8, "n_eval": 20, "samples": 24, "slot_samples": 8,
+            "loss": "categorical_crossentropy", "keras_dtype": "float64"}
+FILES = {
+    "optimizers": (TABLE, OPTIMIZERS, {
+        "shape": [6], "dtype": "F32", "mean": 128, "inv_std": 1 / 64, "classes": 4, "n": 77,
+        "batch_size": 8, "n_eval": 30, "loss": "sparse_categorical_crossentropy", "samples": 64,
+        "slot_samples": 16}),
+    "layers-gap": (LAYERS_GAP, FEW, {
+        "shape": [11, 9, 3], "dtype": "U8", "mean": 0, "inv_std": 1, "classes": 5, "n": 155,
+        "batch_size": 16, "n_eval": 50, "loss": "categorical_crossentropy", "samples": 48,
+        "slot_samples": 12}),
+    "layers-flat": (LAYERS_FLAT, FEW, {
+        "shape": [10, 13, 2], "dtype": "U8", "mean": 0, "inv_std": 1, "classes": 4, "n": 155,
+        "batch_size": 16, "n_eval": 50, "loss": "sparse_categorical_crossentropy", "samples": 48,
+        "slot_samples": 12}),
+    "cifar10-cnn1": (None, BIG, BIG_SPEC),
+    "cifar10-cnn2": (None, BIG, dict(BIG_SPEC, bias=(2.5, 2.5))),
+    "cifar10-cnn3": (None, BIG, BIG_SPEC),
+}
+
+
+def main(wanted):
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    for name, (net, cases, spec) in FILES.items():
+        if wanted and name not in wanted:
+            continue
+        print(name)
+        spec = dict(spec)
+        if net is None:
+            with open(os.path.join(NETS, name + ".json")) as f:
+                net = json.load(f)
+        else:
+            spec["net"] = net
+        model = tf.keras.models.model_from_json(json.dumps(net))  # with Keras's own Dropout
+        spec["params"] = model.count_params()
+        bias = spec.pop("bias", (0.0, 0.125))
+        spec["start"] = {w.name[:-2]: start_of(w.name[:-2], w.shape, spec["classes"], bias)
+                         for w in model.weights}
+        spec["keys"] = {"init": KEY_INIT, "train": KEY_TRAIN, "eval": KEY_EVAL,
+                        "shuffle": KEY_SHUFFLE, "dropout": KEY_DROPOUT}
+        spec.setdefault("keras_dtype", "float32")
+        spec["visit"], spec["pass"] = VISIT, PASS
+        results = [run(spec, net, c) for c in cases]
+        spec = {"made_by": "make.py, TensorFlow %s, Keras %s" % (tf.__version__,
+                keras_version()), **spec}
+        write(os.path.join(HERE, name + ".json"), spec, results)
+
+
+def keras_version():
+    from importlib.metadata import version
+    return version("keras")
+
+
+def write(path, spec, results):
+    """One line per setting and per tensor."""
+    lines = ["{"]
+    for k, v in spec.items():
+        lines.append(" %s: %s," % (json.dumps(k), json.dumps(v)))
+    lines.append(' "cases": [')
+    for i, r in enumerate(results):
+        tensors = r.pop("tensors")
+        lines.append("  {%s," % json.dumps(r)[1:-1])
+        lines.append('   "tensors": [')
+        lines += ["    %s," % json.dumps(t, separators=(",", ":")) for t in tensors]
+        lines[-1] = lines[-1][:-1]
+        lines.append("   ]}%s" % ("," if i < len(results) - 1 else ""))
+    lines += [" ]", "}", ""]
+    with open(path, "w") as f:
+        f.write("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,292 @@
+# hop-schedule: plans, what is left out, scripts, bad input.
+load lib
+load tiny
+
+setup_file()
+{
+    load lib
+    load tiny
+    cd "$BATS_FILE_TMPDIR"
+    tiny_data 3
+    tiny_data 1 single
+    hop-shard -q -n 3 --label label -o noval table.csv >/dev/null
+}
+
+local_setup()
+{
+    cp -R "$BATS_FILE_TMPDIR"/data "$BATS_FILE_TMPDIR"/single "$BATS_FILE_TMPDIR"/noval .
+    tiny_net
+    for id in c1 c2 c3 c4; do tiny_config $id; done >configs.jsonl
+}
+
+schedule()
+{
+    hop-schedule -q --data data "$@"
+}
+
+# orders < plan: each config's shards, in the order of its visits
+orders()
+{
+    jq -rs '[.[] | select(.hop == "visit/1" and .task == null)] | group_by(.id)[] |
+        "\(.[0].id) \([.[] | .shard[6:]] | join(" "))"'
+}
+
+@test "a plan: plan/1 first, then births, then visits with all their keys" {
+    schedule --workers 3 <configs.jsonl >plan
+    [ "$(head -n 1 plan | jq -c '[.hop,.policy,.workers,.configs,.visits,.evals,.subepochs,.costs]')" = \
+        '["plan/1","round-robin",3,4,24,16,16,"nominal"]' ]
+    head -n 1 plan | jq -e '.lower_bound_s > 0 and .makespan_s >= .lower_bound_s and .idle_frac >= 0 and .idle_frac < 1 and .flops_per_s > 0'
+    [ "$(jq -c 'select(.task == "init") | [.id,.visit,.subepoch]' plan | wc -l)" -eq 4 ]
+    [ "$(sed -n 6p plan | jq -c 'keys_unsorted')" = '["hop","id","visit","iteration","subepoch","shard","worker","start_s","expect_s"]' ]
+    orders <plan >got
+    cat >want <<'END'
+c1 000 001 002 000 001 002
+c2 001 002 000 001 002 000
+c3 002 000 001 002 000 001
+c4 000 001 002 000 001 002
+END
+    diff want got
+}
+
+@test "the order of a config's shards does not depend on the number of workers" {
+    schedule --workers 1 <configs.jsonl | orders >want
+    for n in 2 3 4 9; do
+        schedule --workers $n <configs.jsonl | orders | diff want -
+    done
+}
+
+@test "the place of a config is its line in RUN/configs.jsonl, others follow" {
+    hop-visit --run run --add-configs <configs.jsonl
+    { tiny_config new; tail -n 1 configs.jsonl; } >batch
+    schedule --workers 3 --run run <batch | orders >got
+    cat >want <<'END'
+c4 000 001 002 000 001 002
+new 001 002 000 001 002 000
+END
+    diff want got
+}
+
+@test "evaluation: every N iterations and after the last; on train too; on train without val" {
+    evals() { jq -c 'select(.task == "eval" and .id == "c1") | [.visit,.shard]' | sort | xargs; }
+    [ "$(schedule --workers 1 --iterations 3 --eval-every 2 <configs.jsonl | evals)" = "[6,val-000] [6,val-001] [9,val-000] [9,val-001]" ]
+    [ "$(schedule --workers 1 --iterations 1 --eval-train <configs.jsonl | evals)" = "[3,train-000] [3,train-001] [3,train-002] [3,val-000] [3,val-001]" ]
+    [ "$(schedule --workers 1 --iterations 1 --eval-every 0 <configs.jsonl | evals)" = "" ]
+    [ "$(hop-schedule -q --data noval --workers 2 --iterations 1 <configs.jsonl | evals)" = "[3,train-000] [3,train-001] [3,train-002]" ]
+}
+
+@test "one shard" {
+    [ "$(hop-schedule -q --data single --workers 2 <configs.jsonl | orders | head -n 1)" = "c1 000 000" ]
+}
+
+@test "what model files say is done is left out, whatever the log says" {
+    schedule --workers 2 --run run --device ref --as sh <configs.jsonl >all.sh
+    # the script up to and with its fifth sub-epoch, as if it had been ended there
+    awk '/^subepoch 6 / { exit } { print }' all.sh >part.sh
+    sh part.sh
+    rm run/log.jsonl
+    schedule --workers 2 --run run <configs.jsonl >rest
+    [ "$(jq -c 'select(.task == "init")' rest | wc -l)" -eq 0 ]
+    [ "$(head -n 1 rest | jq '.visits')" -eq $((24 - $(jq -r 'select(.subepoch != null and .subepoch > 0 and .subepoch < 6) | .id' <(schedule --workers 2 <configs.jsonl) | wc -l))) ]
+    [ "$(head -n 1 rest | jq -r .costs)" = measured ]
+    sh all.sh
+    schedule --workers 2 --run run <configs.jsonl >rest
+    [ "$(wc -l <rest)" -eq 1 ]
+    [ "$(jq -c '[.configs,.visits,.evals]' rest)" = "[0,0,0]" ]
+    # more iterations: the rotation goes on
+    schedule --workers 2 --run run --iterations 3 <configs.jsonl | orders >got
+    printf 'c1 000 001 002\nc2 001 002 000\nc3 002 000 001\nc4 000 001 002\n' | diff - got
+}
+
+@test "half an evaluation is finished, not begun again; complete but unmerged parts are merged" {
+    head -n 1 configs.jsonl >one
+    schedule --workers 1 --run run --device ref --as sh --iterations 1 <one >all.sh
+    awk '/^subepoch 5 / { exit } { print }' all.sh >part.sh
+    sh part.sh
+    [ "$(schedule --workers 1 --run run --iterations 1 <one | jq -c 'select(.hop == "visit/1") | [.task,.shard]' | xargs)" = "[eval,val-001]" ]
+    cp run/models/c1.safetensors before
+    sh all.sh
+    cp before run/models/c1.safetensors # the merging is lost, the parts are in the log
+    sed -i '/"eval\/1".*"split":"val","loss"/d' run/log.jsonl
+    [ "$(grep -c eval/1 run/log.jsonl)" -eq 2 ]
+    schedule --workers 1 --run run --iterations 1 <one >rest
+    [ "$(jq -c 'select(.hop == "visit/1") | .task' rest | wc -l)" -eq 1 ]
+    schedule --workers 1 --run run --device ref --as sh --iterations 1 <one | sh
+    [ "$(jq -c 'select(.hop == "eval/1" and .shard == null)' run/log.jsonl | wc -l)" -eq 1 ]
+}
+
+@test "visit lines in: the same script as from configs; what is done is left out" {
+    schedule --workers 2 --run run --device ref --as sh <configs.jsonl >direct.sh
+    hop-visit --run run --add-configs <configs.jsonl
+    schedule --workers 2 --run run <configs.jsonl >plan
+    schedule --workers 2 --run run --device ref --as sh <plan >replayed.sh
+    diff direct.sh replayed.sh
+    awk '/^subepoch 4 / { exit } { print }' direct.sh | sh
+    schedule --workers 2 --run run <plan >left
+    jq -c 'select(.task == null and .hop == "visit/1") | [.id,.visit,.shard,.worker,.subepoch]' plan | sort >a
+    jq -c 'select(.task == null and .hop == "visit/1") | [.id,.visit,.shard,.worker,.subepoch]' left | sort >b
+    [ "$(comm -13 a b | wc -l)" -eq 0 ]
+    [ "$(comm -23 a b | wc -l)" -eq 5 ] || comm -23 a b
+}
+
+@test "visit lines that break the rules are refused" {
+    hop-visit --run run --add-configs <configs.jsonl
+    schedule --workers 2 --run run <configs.jsonl | grep -v init >plan
+    sed 's/"worker":"w1"/"worker":"w0"/' plan >bad
+    run_err 1 'its worker has two visits' schedule --workers 2 --run run <bad
+    sed '/"c1","visit":2,/d' plan >bad
+    run_err 1 'c1: visit 3 .*out of order' schedule --workers 2 --run run <bad
+    sed 's/"worker":"w1"/"worker":"w7"/' plan >bad
+    run_err 1 'there is no worker "w7"' schedule --workers 2 --run run <bad
+    sed 's/"train-001"/"train-009"/' plan >bad
+    run_err 1 'no shard "train-009"' schedule --workers 2 --run run <bad
+    run_err 1 'no config has the id "c1"' schedule --workers 2 <plan
+    run_err 1 'config lines and visit lines are mixed' schedule --workers 2 --run run < <(cat plan configs.jsonl)
+}
+
+@test "a diverged config is left out, and nothing else stops" {
+    sed '2s/adam/sgd/; 2s/0\.01/1e6/' configs.jsonl >some
+    schedule --workers 2 --run run --device ref --as sh <some | sh
+    [ "$(jq -r 'select(.status == "diverged") | .id' run/log.jsonl | sort -u)" = c2 ]
+    [ "$(jq -r 'select(.hop == "eval/1" and .shard == null) | .id' run/log.jsonl | sort | uniq -c | xargs)" = "2 c1 2 c3 2 c4" ]
+    [ "$(schedule --workers 2 --run run <some | wc -l)" -eq 1 ]
+}
+
+@test "the script: shellcheck is content" {
+    command -v shellcheck >/dev/null || skip "shellcheck is not installed"
+    schedule --workers 2 --run run --device ref --as sh <configs.jsonl >script.sh
+    shellcheck script.sh
+}
+
+@test "the script: every word is quoted" {
+    mkdir "odd \$(touch pwned) 'dir'"
+    mv data "odd \$(touch pwned) 'dir'/"
+    hop-schedule -q --data "odd \$(touch pwned) 'dir'/data" --workers 2 --run "run \"a\`b\`" --device ref --as sh --iterations 1 <configs.jsonl >script.sh
+    sh script.sh
+    [ ! -e pwned ]
+    [ "$(jq -r 'select(.hop == "eval/1" and .shard == null) | .id' 'run "a`b`/log.jsonl' | sort | xargs)" = "c1 c2 c3 c4" ]
+}
+
+@test "the script: a failing visit lets the others end, then stops, names itself and what to do" {
+    schedule --workers 3 --run run --device ref --as sh <configs.jsonl >script.sh
+    mv data/train-001.safetensors away
+    run --separate-stderr -1 env HOP_AGAIN='sh script.sh' sh script.sh
+    [[ $stderr == *"failed: hop-visit --run run --id c2 --visit 1 --shard train-001 --worker w1 (exit 1)"* ]]
+    [[ $stderr == *"to go on: sh script.sh"* ]]
+    [ "$(jq -c 'select(.hop == "train/1") | [.id,.visit]' run/log.jsonl | sort | xargs)" = "[c1,1] [c3,1]" ]
+    mv away data/train-001.safetensors
+    sh script.sh
+    [ "$(schedule --workers 3 --run run <configs.jsonl | wc -l)" -eq 1 ]
+}
+
+@test "the script: exit 75 is tried again, a few times" {
+    # a hop-train that is refused its device twice
+    mkdir bin
+    cat >bin/hop-train <<END
+#!/bin/sh
+case " \$* " in *" --init "*) exec "$HOP_BUILD/bin/hop-train" "\$@" ;; esac
+echo x >>tries
+[ "\$(wc -l <tries)" -gt 2 ] || exit 75
+exec "$HOP_BUILD/bin/hop-train" "\$@"
+END
+    chmod +x bin/hop-train
+    head -n 1 configs.jsonl >one
+    schedule --workers 1 --run run --device ref --iterations 1 --as sh <one >script.sh
+    PATH=$PWD/bin:$PATH sh script.sh
+    [ "$(wc -l <tries)" -eq 5 ] # two refusals, three visits
+    rm -r run tries
+    schedule --workers 1 --run run --device ref --iterations 1 --as sh --retries 1 <one >script.sh
+    run --separate-stderr -75 env PATH="$PWD/bin:$PATH" sh script.sh
+    [[ $stderr == *"try again: hop-visit --run run --id c1"* ]]
+}
+
+@test "the script: TERM and INT end the visits and then the script" {
+    schedule --workers 2 --run run --device ref --as sh <configs.jsonl | sed 's/hop-train --shard/sleep 30; &/; s/-- sleep 30;/-- .\/slow/' >script.sh
+    printf '#!/bin/sh\necho $$ >>slow.pids\nexec sleep 30\n' >slow
+    chmod +x slow
+    for signal in TERM:143 INT:130; do
+        rm -f slow.pids
+        perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' sh script.sh 2>err 3>&- &
+        pid=$!
+        until [ -s slow.pids ] && [ "$(wc -l <slow.pids)" -ge 2 ]; do sleep 0.05; done
+        kill -"${signal%:*}" $pid
+        status=0
+        wait $pid || status=$?
+        [ "$status" -eq "${signal#*:}" ] || { echo "$status"; cat err; false; }
+        for p in $(cat slow.pids); do run -1 kill -0 "$p"; done
+        grep -q 'ended by signal' err
+        no_leftovers run
+    done
+}
+
+@test "the script: progress when asked, silence otherwise" {
+    head -n 2 configs.jsonl >two
+    schedule --workers 2 --run run --device ref --iterations 1 --as sh <two >script.sh
+    run --separate-stderr -0 env HOP_PROGRESS=1 sh script.sh
+    [[ $stderr == *"sub-epoch 1/"*", visits 2/10, 0:00:"*" elapsed, 0:"*" to go"* ]]
+    [ "$(printf '%s\n' "$stderr" | tail -n 1 | grep -c 'visits 10/10')" -eq 1 ]
+    run --separate-stderr -0 sh script.sh
+    [ -z "$stderr" ]
+    [ -z "$output" ]
+}
+
+@test "workers files: who has what, where" {
+    mkdir far
+    cp data/train-002.safetensors data/val-* far/
+    cat >workers <<END
+{"name":"near","shards":["train-000","train-001"],"device":"ref"}
+{"name":"far away","folder":"$PWD/far","shards":["train-002","val-000","val-001"],"path":"$HOP_BUILD/bin"}
+{"name":"ssh","ssh":["-p","2222","me@host"],"folder":"/my data","path":"/opt/hop","shards":[]}
+END
+    schedule --workers workers --iterations 1 <configs.jsonl | jq -r 'select(.shard) | "\(.shard) \(.worker)"' | sort -u >got
+    printf '%s\n' "train-000 near" "train-001 near" "train-002 far away" "val-000 far away" "val-001 far away" | diff - got
+    sed 's/"shards":\["train-000",/"shards":[/; s/"shards":\[\]/"shards":["train-000"]/' workers >remote
+    schedule --workers remote --iterations 1 --run run --device cpu --as sh <configs.jsonl >script.sh
+    grep -qF -- "--worker ssh -- ssh -o BatchMode=yes -o ServerAliveInterval=15 '-p' 2222 me@host '/opt/hop/hop-train --shard '\\''/my data/train-000.safetensors'\\'' --device cpu --worker ssh'" script.sh
+    grep -qF -- "-- $HOP_BUILD/bin/hop-train --shard $PWD/far/train-002.safetensors --device cpu --worker 'far away'" script.sh
+    grep -qF -- "-- hop-train --shard data/train-001.safetensors --device ref --worker near" script.sh
+}
+
+# bad_workers PATTERN LINE...
+bad_workers()
+{
+    local pattern=$1
+    shift
+    printf '%s\n' "$@" >workers
+    run_err 1 "$pattern" schedule --workers workers <configs.jsonl
+}
+
+@test "bad workers: one line, exit 1" {
+    bad_workers 'workers:2: two workers are called "a"' '{"name":"a"}' '{"name":"a"}'
+    bad_workers 'workers:1: unknown key "shard" \(known: name, ssh' '{"name":"a","shard":["train-000"]}'
+    bad_workers 'workers:1: "name" is missing' '{"device":"ref"}'
+    bad_workers 'workers:1: "name" is a whole number' '{"name":1}'
+    bad_workers 'workers:1: "shards" is a string' '{"name":"a","shards":"train-000"}'
+    bad_workers 'workers:1: "shards" is an array, should' '{"name":"a","shards":[0]}'
+    bad_workers 'workers:1: "ssh" "-oProxyCommand=x" is no host' '{"name":"a","ssh":"-oProxyCommand=x"}'
+    bad_workers 'a: the data have no shard "train-009"' '{"name":"a","shards":["train-009"]}'
+    bad_workers 'train-001: this shard lies on no worker' '{"name":"a","shards":["train-000","train-002"]}'
+    bad_workers 'nowhere/train-000.safetensors: worker a cannot read this shard' '{"name":"a","folder":"nowhere"}'
+    bad_workers 'workers: no workers in it' ''
+    bad_workers 'workers:1: not valid JSON' 'a'
+    run_err 1 'nix: cannot open' schedule --workers nix <configs.jsonl
+    run_err 2 'workers: "0" is out of range' schedule --workers 0 <configs.jsonl
+}
+
+@test "bad input: one line, the right exit" {
+    rm data/train-001.safetensors
+    run_err 1 'data/train-001.safetensors: .*cannot read this shard: No such file' schedule --workers 2 <configs.jsonl
+    run_err 1 'nix/manifest.json: cannot open' hop-schedule --data nix <configs.jsonl
+    run_err 1 'stdin:1: .*should be config/1' hop-schedule --data single <<<'{"hop":"eval/1","id":"a"}'
+    run_err 1 'stdin:1: not valid JSON' hop-schedule --data single <<<'x'
+    run_err 1 'cannot be used as a file name' hop-schedule --data single <<<'{"hop":"config/1","id":"a/b"}'
+    run_err 1 'nix.json: cannot open' hop-schedule --data single < <(sed 's/net.json/nix.json/' configs.jsonl)
+    run_err 2 'order: unknown order "free" \(known: cyclic\)' hop-schedule --data single --order free <configs.jsonl
+    run_err 2 'policy: unknown policy "best" \(known: round-robin\)' hop-schedule --data single --policy best <configs.jsonl
+    run_err 2 'as: unknown form "slurm" \(known: json, sh\)' hop-schedule --data single --as slurm <configs.jsonl
+    run_err 2 'run: --as sh is missing|run: is missing' hop-schedule --data single --as sh <configs.jsonl
+    run_err 2 'data: is missing' hop-schedule <configs.jsonl
+    run_err 2 'simulate: unknown option' hop-schedule --data single --simulate <configs.jsonl
+    run_err 1 'stdout: cannot write' bash -c 'hop-schedule --data single <configs.jsonl >/dev/full'
+    hop-visit --run run --add-configs <configs.jsonl
+    run_err 1 'id "c1" is in run/configs.jsonl with another "lr"' hop-schedule --data single --run run < <(sed 's/0\.01/0.02/' configs.jsonl)
+}
