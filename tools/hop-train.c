@@ -90,6 +90,7 @@ plan_spec(const struct hop_training *t)
                                  .optim = t->conf.optim};
 
     memcpy(spec.optim_conf, t->conf.hyper, sizeof spec.optim_conf);
+    spec.lr = t->conf.lr;
     return spec;
 }
 

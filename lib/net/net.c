@@ -257,8 +257,7 @@ starts_normalizing(const struct hop_net *net)
 
     for (i = 0; i < net->n_layers; i++)
         for (k = 0; k < net->layers[i].n_in; k++)
-            if (net->layers[i].in[k] < 0 && strcmp(net->layers[i].kind->name, "Rescaling") &&
-                strcmp(net->layers[i].kind->name, "Normalization"))
+            if (net->layers[i].in[k] < 0 && strcmp(net->layers[i].kind->op, "Rescaling"))
                 return false;
     return true;
 }

@@ -34,7 +34,12 @@ static const char architecture[] =
 static const char *const optimizers[] = {
     "\"optimizer\":\"sgd\",\"lr\":0.1", "\"optimizer\":\"sgd\",\"momentum\":0.9,\"decay\":0.01",
     "\"optimizer\":\"sgd\",\"momentum\":0.9,\"nesterov\":true",
-    "\"optimizer\":\"rmsprop\",\"decay\":0.001", "\"optimizer\":\"adam\",\"decay\":0.01"};
+    "\"optimizer\":\"rmsprop\",\"decay\":0.001", "\"optimizer\":\"adam\",\"decay\":0.01",
+    "\"optimizer\":\"adamw\",\"schedule\":\"cosine\",\"decay_steps\":30,\"warmup_steps\":5",
+    "\"optimizer\":\"nadam\",\"clipnorm\":0.5",
+    "\"optimizer\":\"adagrad\",\"lr\":0.05,\"global_clipnorm\":0.5",
+    "\"optimizer\":\"adadelta\",\"lr\":1,\"clipvalue\":0.1",
+    "\"optimizer\":\"lion\",\"weight_decay\":0.1,\"schedule\":\"onecycle\",\"decay_steps\":21"};
 
 /* What ref makes of them, on every machine and with every compiler (law 3). A change here is a change
  * of the numerics: say so in NEWS.md and raise ref's fingerprint. */
@@ -92,6 +97,7 @@ open_session(const struct hop_device_ops *ops, struct hop_training *t, struct ho
     struct hop_err e = {0};
 
     memcpy(spec.optim_conf, t->conf.hyper, sizeof spec.optim_conf);
+    spec.lr = t->conf.lr;
     must(hop_session_open(ops->name, 1, &spec, state, s, &e), &e);
 }
 

@@ -105,6 +105,7 @@ struct hop_plan {
     real *g;          /* [n_params] gradients */
     float *g32;       /* the same as floats: g itself when real is float */
     float *slots[HOP_MAX_SLOTS];
+    struct hop_optim_part *parts; /* room for every weight */
     int64_t step;
     struct ref_tree tree;
     real *scratch;
@@ -148,6 +149,7 @@ plan_free(struct hop_plan *p)
     for (i = 0; i < HOP_MAX_SLOTS; i++)
         free(p->slots[i]);
     free(p->x);
+    free(p->parts);
     free(p->nodes);
     free(p);
 }
@@ -167,7 +169,8 @@ alloc_arenas(struct hop_plan *p, struct hop_err *e)
     p->bytes += net->n_params * sizeof(float);
     if (!p->spec.is_training)
         return HOP_OK;
-    if (!(p->g = alloc_reals(p, net->n_params, e)))
+    if (!(p->g = alloc_reals(p, net->n_params, e)) ||
+        !(p->parts = hop_alloc((size_t)net->n_weights, sizeof *p->parts, e)))
         return HOP_ENOMEM;
     p->g32 = sizeof(real) == sizeof(float) ? (float *)p->g : hop_alloc_floats(net->n_params, e);
     if (!p->g32)
@@ -479,32 +482,49 @@ backward(struct hop_plan *p, struct ref_step *s, const int32_t *y)
     }
 }
 
+/* Between the optimizer's floats and the arithmetic's reals: nothing to do where they are one. */
+static void
+copy_arenas(struct hop_plan *p, bool is_before)
+{
+    const struct hop_net *net = p->spec.net;
+    const struct hop_weight *w;
+    size_t k;
+    int i;
+
+    for (i = 0; (void *)p->w != (void *)p->weights && i < net->n_weights; i++) {
+        w = &net->weights[i];
+        for (k = w->offset; k < w->offset + (size_t)w->n; k++)
+            if (is_before)
+                p->g32[k] = (float)p->g[k];
+            else if (w->is_trainable)
+                p->w[k] = p->weights[k];
+            else
+                p->weights[k] = (float)p->w[k];
+    }
+}
+
 static void
 update(struct hop_plan *p, struct hop_result *r)
 {
     const struct hop_net *net = p->spec.net;
     const struct hop_weight *w;
-    float *slots[HOP_MAX_SLOTS] = {NULL};
-    size_t k;
+    size_t n = 0;
     int i, j;
 
-    r->lr = hop_optim_lr(p->spec.optim_conf, p->step + 1);
-    for (k = 0; (void *)p->g32 != (void *)p->g && k < net->n_params; k++)
-        p->g32[k] = (float)p->g[k];
+    copy_arenas(p, true);
     for (i = 0; i < net->n_weights; i++) {
         w = &net->weights[i];
+        if (!w->is_trainable)
+            continue;
+        p->parts[n] = (struct hop_optim_part){(size_t)w->n, p->weights + w->offset,
+                                              p->g32 + w->offset, {NULL}};
         for (j = 0; j < HOP_MAX_SLOTS && p->slots[j]; j++)
-            slots[j] = p->slots[j] + w->slot_offset;
-        if (w->is_trainable)
-            p->spec.optim->step(p->spec.optim_conf, r->lr, p->step + 1, (size_t)w->n,
-                                p->weights + w->offset, p->g32 + w->offset, slots);
-        for (k = 0; (void *)p->w != (void *)p->weights && k < (size_t)w->n; k++) {
-            if (w->is_trainable)
-                p->w[w->offset + k] = p->weights[w->offset + k];
-            else
-                p->weights[w->offset + k] = (float)p->w[w->offset + k];
-        }
+            p->parts[n].slots[j] = p->slots[j] + w->slot_offset;
+        n++;
     }
+    r->lr = hop_optim_update(p->spec.optim, p->spec.optim_conf, &p->spec.lr, p->step + 1, p->parts,
+                             n);
+    copy_arenas(p, false);
     p->step++;
     r->n_steps++;
 }
