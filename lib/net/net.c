@@ -124,11 +124,11 @@ check_common(const struct hop_json *config, const char *where, struct hop_err *e
     return HOP_OK;
 }
 
-/* The name in the config, or base, base_1, base_2 ... as Keras counts. */
+/* The name in the config, or the node's, or base, base_1, base_2 ... as Keras counts. */
 static int
-name_layer(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e)
+name_layer(struct hop_net *net, struct hop_layer *l, const char *name, const char *where,
+           struct hop_err *e)
 {
-    const char *name = NULL;
     int i, n = 0, rc = hop_json_get_str(l->config, "name", false, where, &name, e);
 
     if (rc)
@@ -154,7 +154,8 @@ name_layer(struct hop_net *net, struct hop_layer *l, const char *where, struct h
 /* Append a layer of `kind` that reads the layers in[0..n_in-1]; its shape follows from theirs. */
 static int
 add_layer(struct hop_net *net, const struct hop_layer_kind *kind, const struct hop_json *config,
-          bool is_inner, const int *in, int n_in, const char *where, struct hop_err *e)
+          const char *name, bool is_inner, const int *in, int n_in, const char *where,
+          struct hop_err *e)
 {
     struct hop_layer *l;
     int i, rc;
@@ -174,7 +175,7 @@ add_layer(struct hop_net *net, const struct hop_layer_kind *kind, const struct h
     if (is_inner) {
         snprintf(l->keras_name, sizeof l->keras_name, "%s", l[-1].keras_name);
         snprintf(l->name, sizeof l->name, "%.70s/%.20s", l->keras_name, kind->base);
-    } else if ((rc = name_layer(net, l, where, e))) {
+    } else if ((rc = name_layer(net, l, name, where, e))) {
         free(l->params);
         return rc;
     }
@@ -189,8 +190,8 @@ add_layer(struct hop_net *net, const struct hop_layer_kind *kind, const struct h
 
 /* The layer of a node, and the inner one of its activation. *out: the index of the last. */
 static int
-parse_layer(struct hop_net *net, const struct hop_json *entry, const int *in, int n_in, int *out,
-            const char *where, struct hop_err *e)
+parse_layer(struct hop_net *net, const struct hop_json *entry, const char *name, const int *in,
+            int n_in, int *out, const char *where, struct hop_err *e)
 {
     const struct hop_json *config = hop_json_get(entry, "config");
     const char *class_name = hop_json_str(hop_json_get(entry, "class_name"));
@@ -211,18 +212,18 @@ parse_layer(struct hop_net *net, const struct hop_json *entry, const int *in, in
         return hop_fail(e, HOP_EFORMAT, where, NULL, "%s takes %s, got %d", kind->name,
                         kind->is_merging ? "two inputs or more" : "one input", n_in);
     if ((rc = check_keys(config, kind, where, e)) || (rc = check_common(config, where, e)) ||
-        (rc = add_layer(net, kind, config, false, in, n_in, where, e)))
+        (rc = add_layer(net, kind, config, name, false, in, n_in, where, e)))
         return rc;
     *out = net->n_layers - 1;
     for (k = kind; k->then; k = k->then, *out = net->n_layers - 1)
-        if ((rc = add_layer(net, k->then, config, true, out, 1, where, e)))
+        if ((rc = add_layer(net, k->then, config, NULL, true, out, 1, where, e)))
             return rc;
     if (kind == activation || !hop_json_get(config, "activation"))
         return HOP_OK;
     if ((rc = hop_json_get_str(config, "activation", false, where, &act_name, e)) || !act_name ||
         (rc = hop_layer_act(act_name, where, &act, e)) || act.act == HOP_LINEAR)
         return rc;
-    rc = add_layer(net, activation, config, true, out, 1, where, e);
+    rc = add_layer(net, activation, config, NULL, true, out, 1, where, e);
     *out = net->n_layers - 1;
     return rc;
 }
@@ -246,7 +247,7 @@ parse_node(struct hop_net *net, const struct hop_graph *g, int i, int *at, const
     in[0] = -1; /* the first layer of a Sequential net without InputLayer */
     for (k = 0; k < node->n_in; k++)
         in[k] = at[node->in[k]];
-    return parse_layer(net, node->entry, in, node->n_in ? node->n_in : 1, &at[i], where, e);
+    return parse_layer(net, node->entry, node->name, in, node->n_in ? node->n_in : 1, &at[i], where, e);
 }
 
 /* Does everything that reads the input scale it first? */
