@@ -337,6 +337,7 @@ hop_layer_weight(struct hop_net *net, struct hop_layer *l, const char *suffix,
     dst = &net->weights[net->n_weights];
     *dst = *w;
     snprintf(dst->name, sizeof dst->name, "%s/%s", l->keras_name, suffix);
+    dst->is_trainable = w->is_trainable && !l->is_frozen;
     dst->n = hop_shape_len(&w->shape);
     if (dst->n < 0 || (size_t)dst->n > n_max - net->n_params)
         return hop_fail(e, HOP_EFORMAT, where, NULL, "too many parameters");

@@ -112,8 +112,7 @@ check_common(const struct hop_json *config, const char *where, struct hop_err *e
     const char *name;
     int rc;
 
-    if ((rc = hop_layer_only(config, "trainable", "true", where, e)) ||
-        (rc = hop_layer_only(config, "data_format", "\"channels_last\"", where, e)))
+    if ((rc = hop_layer_only(config, "data_format", "\"channels_last\"", where, e)))
         return rc;
     if (hop_json_kind(dtype) == HOP_JSON_OBJECT) /* Keras 3: a policy */
         dtype = hop_json_get(hop_json_get(dtype, "config"), "name");
@@ -169,6 +168,8 @@ add_layer(struct hop_net *net, const struct hop_layer_kind *kind, const struct h
         l->in_shapes[i] = in[i] < 0 ? net->input : net->layers[in[i]].out_shape;
     }
     l->in_shape = l->in_shapes[0];
+    l->is_frozen = hop_json_kind(hop_json_get(config, "trainable")) == HOP_JSON_BOOL &&
+                   !hop_json_bool(hop_json_get(config, "trainable"));
     l->i_weight = net->n_weights;
     if (!(l->params = hop_alloc(1, kind->params_size, e)))
         return HOP_ENOMEM;

@@ -40,7 +40,7 @@ struct hop_weight {
     int64_t n;                   /* product of shape */
     size_t offset;               /* of its first value in the weight arena, in floats */
     size_t slot_offset;          /* the same in a slot arena (trainable weights only) */
-    bool is_trainable;           /* false: batch-norm statistics */
+    bool is_trainable;           /* false: batch-norm statistics, and all of a frozen layer */
     double l2;                   /* kernel_regularizer: adds l2 * sum(w^2) to the loss */
     struct hop_init init;
     int64_t fan_in, fan_out;
@@ -113,6 +113,8 @@ struct hop_layer {
     const struct hop_layer_kind *kind;
     char name[HOP_NAME_LEN];
     char keras_name[HOP_NAME_LEN]; /* of the Keras layer it is a part of; its weights' names begin so */
+    bool is_frozen; /* "trainable": false: its weights stay, BatchNormalization uses its moving
+                       statistics in training too and leaves them alone (as Keras) */
     bool is_inner; /* a part of the Keras layer before: its activation, its second half */
     int n_in;                   /* 1, or more for kinds that merge */
     int in[HOP_NET_INPUTS];     /* indices of layers; -1 = the net's input */

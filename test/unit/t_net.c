@@ -186,8 +186,6 @@ test_refusals(void)
          "unknown activation \"mish\"", "relu"},
         {NET(FLAT "," LAYER("Dense", "\"units\":3,\"kernel_initializer\":\"orthogonal\"")),
          "unknown \"kernel_initializer\" \"orthogonal\"", "he_normal"},
-        {NET(FLAT "," LAYER("Dense", "\"units\":3,\"trainable\":false")),
-         "\"trainable\": false is not supported", "true"},
         {NET(FLAT "," LAYER("Dropout", "\"rate\":1.0")), "would drop everything", ""},
         {NET(LAYER("MaxPooling2D", "\"pool_size\":[2,2,2]")), "\"pool_size\" is not a size", ""},
         {NET(LAYER("MaxPooling2D", "")), "the net's output is not flat", "Flatten"},
