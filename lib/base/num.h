@@ -172,6 +172,9 @@ double hop_log_f64(double x);
 /* hop_exp_f64 - exponential for set-up code (spaces, schedules); about 1e-15 relative. */
 double hop_exp_f64(double x);
 
+/* hop_sincos_turn - sine and cosine of 2 pi x; about 1e-15 absolute for |x| < 1e6. */
+void hop_sincos_turn(double x, double *sine, double *cosine);
+
 /* hop_powi - b^n, n >= 0, by squaring: a fixed order of multiplications. */
 double hop_powi(double b, uint64_t n);
 

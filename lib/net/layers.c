@@ -30,6 +30,12 @@
     X(max_pooling2d)                                                                               \
     X(multiply)                                                                                    \
     X(normalization)                                                                               \
+    X(random_contrast)                                                                             \
+    X(random_crop)                                                                                 \
+    X(random_flip)                                                                                 \
+    X(random_rotation)                                                                             \
+    X(random_translation)                                                                          \
+    X(random_zoom)                                                                                 \
     X(relu)                                                                                        \
     X(rescaling)                                                                                   \
     X(reshape)                                                                                     \

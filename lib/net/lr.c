@@ -25,18 +25,13 @@ periods(const struct hop_lr *lr, double t)
     return lr->is_staircase ? (double)(int64_t)p : p;
 }
 
-/* cos(pi x) for 0 <= x <= 1, from the Taylor series around the quarter nearest. */
 static double
 cos_pi(double x)
 {
-    double y = (0.5 - x) * 3.14159265358979323846, term = y, sum = y;
-    int i;
+    double sine, cosine;
 
-    for (i = 1; i < 14; i++) { /* cos(pi x) = sin(pi (1/2 - x)), |y| <= pi / 2 */
-        term *= -y * y / ((2.0 * i) * (2.0 * i + 1.0));
-        sum += term;
-    }
-    return sum;
+    hop_sincos_turn(0.5 * x, &sine, &cosine);
+    return cosine;
 }
 
 static double

@@ -251,16 +251,25 @@ parse_node(struct hop_net *net, const struct hop_graph *g, int i, int *at, const
     return parse_layer(net, node->entry, node->name, in, node->n_in ? node->n_in : 1, &at[i], where, e);
 }
 
-/* Does everything that reads the input scale it first? */
+/* Does everything that reads the input, through augmentation and padding, scale it first? */
 static bool
-starts_normalizing(const struct hop_net *net)
+starts_normalizing(const struct hop_net *net, int from)
 {
+    const char *op;
     int i, k;
 
     for (i = 0; i < net->n_layers; i++)
-        for (k = 0; k < net->layers[i].n_in; k++)
-            if (net->layers[i].in[k] < 0 && strcmp(net->layers[i].kind->op, "Rescaling"))
+        for (k = 0; k < net->layers[i].n_in; k++) {
+            if (net->layers[i].in[k] != from)
+                continue;
+            op = net->layers[i].kind->op;
+            if (!strcmp(op, "Augment") || !strcmp(op, "ZeroPadding2D")) {
+                if (!starts_normalizing(net, i))
+                    return false;
+            } else if (strcmp(op, "Rescaling")) {
                 return false;
+            }
+        }
     return true;
 }
 
@@ -287,7 +296,7 @@ parse_nodes(struct hop_net *net, const struct hop_graph *g, const char *where, s
     if (net->output.n_dims != 1)
         return hop_fail(e, HOP_EFORMAT, where, "end with Flatten and Dense",
                         "the net's output is not flat");
-    net->is_normalizing = starts_normalizing(net);
+    net->is_normalizing = starts_normalizing(net, -1);
     return HOP_OK;
 }
 

@@ -83,6 +83,17 @@ struct hop_layer_norm { /* over the last axis. weights: gamma, beta (if any) [C]
 struct hop_zero_padding2d {
     int64_t top, bottom, left, right;
 };
+struct hop_augment { /* active in training only; no gradient passes through */
+    enum hop_augment_kind { HOP_FLIP, HOP_AFFINE, HOP_CONTRAST, HOP_CROP } kind;
+    bool flips_rows, flips_columns;
+    /* bounds of uniform draws: shifts as parts of height and width (down, right), angle as part of
+     * a full turn (counter-clockwise), zoom added to 1 (positive shrinks), contrast factors */
+    double shift_h[2], shift_w[2], turn[2], zoom_h[2], zoom_w[2], contrast[2];
+    bool zooms_evenly;     /* one draw for both axes */
+    char fill;             /* 'r' reflect, 'w' wrap, 'c' constant, 'n' nearest */
+    double fill_value;
+    bool is_nearest;       /* else bilinear */
+};
 struct hop_rescaling { /* y = x * scale[c] + offset[c]: Rescaling and Normalization */
     int64_t n; /* 1 or C */
     float *scale, *offset; /* [n] */
