@@ -594,8 +594,8 @@ hop_dn_bnorm(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_no
             &op, c->has_scale || c->has_shift ? dnnl_backward : dnnl_backward_data, &src->d,
             &src->d, c->epsilon, flags);
     else
-        status = dnnl_batch_normalization_forward_desc_init(
-            &op, prop_kinds[pass], &src->d, c->epsilon, flags);
+        status = dnnl_batch_normalization_forward_desc_init(&op, prop_kinds[pass], &src->d,
+                                                            c->epsilon, flags);
     if ((rc = check(status, "batch normalization", e)))
         return rc;
     return new_prim(s, &op, NULL, fwd, "batch normalization", out, e);

@@ -1,6 +1,6 @@
 /* Activation. Backward reads the output where it can, and forward runs in place where it may.
- * Softmax over the last axis, rare in the middle of a net, SELU and a bounded leaky ReLU are our own
- * loops. 1 own loops  2 the library's */
+ * Softmax over the last axis, rare in the middle of a net, SELU and a bounded leaky ReLU are our
+ * own loops. 1 own loops  2 the library's */
 #include "base/num.h"
 #include "engine/cpu/plan.h"
 
@@ -128,14 +128,36 @@ own_backward(struct hop_cpu_prog *g, int i, struct hop_cpu_buf *dy, struct hop_c
 
 /* ---- 2 the library's ---- */
 
+/* The primitive, in the layout of the input or, if that has no fast one, channels-last; *md: which.
+ * (Softplus of padding is not 0, so blocks are not for it.) */
+static int
+choose(struct hop_cpu_prog *g, int i, const struct hop_dn_md **md, struct hop_err *e)
+{
+    const struct hop_activation *a = g->plan->spec.net->layers[i].params;
+    enum hop_dn_pass pass = g->is_training ? HOP_DN_TRAIN : HOP_DN_INFER;
+    const struct hop_cpu_value *x = &g->values[hop_cpu_in(g, i, 0)];
+    struct hop_cpu_node *nd = &g->nodes[i];
+    int rc;
+
+    *md = x->md;
+    if ((rc = hop_dn_eltwise(g->set, pass, a, *md, NULL, &nd->fwd, e)) || nd->is_fused ||
+        !hop_dn_prim_is_slow(nd->fwd))
+        return rc;
+    if (!(*md = hop_cpu_md_last(g, x, e)))
+        return HOP_ENOMEM;
+    return hop_dn_eltwise(g->set, pass, a, *md, NULL, &nd->fwd, e);
+}
+
 static int
 forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     const struct hop_activation *a = g->plan->spec.net->layers[i].params;
     struct hop_cpu_node *nd = &g->nodes[i];
     int v = hop_cpu_in(g, i, 0), rc;
-    struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
+    struct hop_cpu_value *y = &g->values[i + 1];
     bool reads_input = hop_dn_eltwise_reads_input(a);
+    const struct hop_dn_md *md;
+    struct hop_cpu_buf *x;
 
     if (a->act != HOP_LINEAR && !hop_dn_has_eltwise(a))
         return own_forward(g, i, e);
@@ -145,19 +167,19 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
         hop_cpu_value_alias(g, v, i + 1);
         return HOP_OK;
     }
-    if ((rc = hop_dn_eltwise(g->set, g->is_training ? HOP_DN_TRAIN : HOP_DN_INFER, a, x->md, NULL,
-                             &nd->fwd, e)))
+    if ((rc = choose(g, i, &md, e)) || (rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, v, md, &x, e)))
         return rc;
-    if (nd->is_fused ||
-        (hop_cpu_can_overwrite(g, v, HOP_CPU_FREE) && !(g->is_training && reads_input)))
+    if (nd->is_fused || (x == g->values[v].buf && hop_cpu_can_overwrite(g, v, HOP_CPU_FREE) &&
+                         !(g->is_training && reads_input)))
         hop_cpu_value_alias(g, v, i + 1);
-    else if ((rc = hop_cpu_value_new(g, i + 1, x->md, e)))
+    else if ((rc = hop_cpu_value_new(g, i + 1, md, e)))
         return rc;
+    hop_cpu_buf_put(x);
     if (!reads_input)
         y->keep = a->act == HOP_RELU ? HOP_CPU_KEEP_SIGN : HOP_CPU_KEEP;
     if (nd->is_fused)
         return HOP_OK;
-    struct hop_dn_bind b[] = {{HOP_DN_SRC, x->md, x->buf->p}, {HOP_DN_DST, y->md, y->buf->p}};
+    struct hop_dn_bind b[] = {{HOP_DN_SRC, md, x->p}, {HOP_DN_DST, md, y->buf->p}};
     return hop_cpu_exec(g, HOP_CPU_FORWARD, nd->fwd, b, 2, e);
 }
 

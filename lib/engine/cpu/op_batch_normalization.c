@@ -103,8 +103,8 @@ input(struct hop_cpu_prog *g, enum hop_cpu_list list, int i, struct hop_cpu_buf 
 {
     int v = hop_cpu_in(g, i, 0);
 
-    return hop_cpu_value_as(g, list, v,
-                            g->values[v].is_flat ? g->values[v].md : g->nodes[i].md, out, e);
+    return hop_cpu_value_as(g, list, v, g->values[v].is_flat ? g->values[v].md : g->nodes[i].md,
+                            out, e);
 }
 
 static int
@@ -165,8 +165,8 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     if ((rc = hop_cpu_value_any(g, v, e)) || (rc = place_weights(g, i, e)) ||
         (rc = choose(g, i, &c, e)))
         return rc;
-    if ((g->is_training && (rc = make_statistics(g, i, e))) || (rc = workspace(g, i, &signs_md, e)) ||
-        (rc = input(g, HOP_CPU_FORWARD, i, &b_x, e)) ||
+    if ((g->is_training && (rc = make_statistics(g, i, e))) ||
+        (rc = workspace(g, i, &signs_md, e)) || (rc = input(g, HOP_CPU_FORWARD, i, &b_x, e)) ||
         (rc = hop_cpu_value_new(g, i + 1, x->is_flat ? x->md : nd->md, e)))
         return rc;
     at = places(g, i);

@@ -1,5 +1,5 @@
-/* Concatenate along the channels: whole examples where all inputs are blocked alike without padding,
- * else, channels-last, row by row. */
+/* Concatenate along the channels: whole examples where all inputs are blocked alike without
+ * padding, else, channels-last, row by row. */
 #include <string.h>
 #include "engine/cpu/plan.h"
 

@@ -100,16 +100,15 @@ backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
         return rc;
     if (!(dx = hop_cpu_grad_new(g, md, e)))
         return HOP_ENOMEM;
-    struct hop_dn_bind b[] = {
-        {HOP_DN_SRC, s->rows_md, x->p},
-        {HOP_DN_MEAN, s->stat_md, s->mean},
-        {HOP_DN_VARIANCE, s->stat_md, s->variance},
-        {HOP_DN_DIFF_DST, s->rows_md, dy->p},
-        {HOP_DN_DIFF_SRC, s->rows_md, dx->p},
-        {HOP_DN_SCALE, gamma ? gamma->md : NULL, gamma ? gamma->v : NULL},
-        {HOP_DN_SHIFT, beta ? beta->md : NULL, beta ? beta->v : NULL},
-        {HOP_DN_DIFF_SCALE, gamma ? gamma->md : NULL, dgamma},
-        {HOP_DN_DIFF_SHIFT, beta ? beta->md : NULL, dbeta}};
+    struct hop_dn_bind b[] = {{HOP_DN_SRC, s->rows_md, x->p},
+                              {HOP_DN_MEAN, s->stat_md, s->mean},
+                              {HOP_DN_VARIANCE, s->stat_md, s->variance},
+                              {HOP_DN_DIFF_DST, s->rows_md, dy->p},
+                              {HOP_DN_DIFF_SRC, s->rows_md, dx->p},
+                              {HOP_DN_SCALE, gamma ? gamma->md : NULL, gamma ? gamma->v : NULL},
+                              {HOP_DN_SHIFT, beta ? beta->md : NULL, beta ? beta->v : NULL},
+                              {HOP_DN_DIFF_SCALE, gamma ? gamma->md : NULL, dgamma},
+                              {HOP_DN_DIFF_SHIFT, beta ? beta->md : NULL, dbeta}};
     rc = hop_cpu_exec(g, HOP_CPU_BACKWARD, p, b, 9, e);
     hop_cpu_buf_put(x);
     hop_cpu_buf_put(dy);

@@ -1,5 +1,6 @@
-/* Add and Multiply: several values of one shape, in order. Add writes over one of its inputs where it
- * may, does a ReLU that follows in the same loop, and hands its gradient to all inputs uncopied. */
+/* Add and Multiply: several values of one shape, in order. Add writes over one of its inputs where
+ * it may, does a ReLU that follows in the same loop, and hands its gradient to all inputs uncopied.
+ */
 #include <string.h>
 #include "engine/cpu/plan.h"
 
@@ -175,8 +176,7 @@ forward_multiply(struct hop_cpu_prog *g, int i, struct hop_err *e)
 
 /* The gradient of input number k. */
 static int
-multiply_back(struct hop_cpu_prog *g, int i, int k, const struct hop_cpu_buf *dy,
-              struct hop_err *e)
+multiply_back(struct hop_cpu_prog *g, int i, int k, const struct hop_cpu_buf *dy, struct hop_err *e)
 {
     const struct hop_dn_md *md = g->values[i + 1].md;
     struct hop_cpu_buf *bufs[HOP_NET_INPUTS] = {NULL}, *dx;

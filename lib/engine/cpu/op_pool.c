@@ -1,5 +1,5 @@
-/* MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D; GlobalMaxPooling2D, whose equal maxima share
- * the gradient, is our own loop. */
+/* MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D; GlobalMaxPooling2D, whose equal maxima
+ * share the gradient, is our own loop. */
 #include "engine/cpu/plan.h"
 
 static struct hop_dn_pool

@@ -3,7 +3,7 @@
 #include "engine/cpu/plan.h"
 
 struct padding {
-    int64_t n_planes, h, row; /* row: floats in one of the input's */
+    int64_t n_planes, h, row;         /* row: floats in one of the input's */
     int64_t top, bottom, left, right; /* in floats of the output */
     const float *x;
     float *y;

@@ -146,8 +146,8 @@ build_backward(struct hop_cpu_prog *g, struct hop_err *e)
     g->dz = z->grad->p;
     for (int i = g->plan->n_ops - 1; i >= 0; i--) {
         g->i_layer = i;
-        if (g->values[i + 1].wants_grad && ((rc = find_op(&net->layers[i], &op, e)) ||
-                                            (rc = op->backward(g, i, e))))
+        if (g->values[i + 1].wants_grad &&
+            ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->backward(g, i, e))))
             return rc;
         hop_cpu_buf_put(g->values[i + 1].buf);
     }
@@ -301,8 +301,9 @@ hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct h
     p->weights = hop_alloc((size_t)net->n_weights, sizeof *p->weights, e);
     p->parts = hop_alloc((size_t)net->n_weights, sizeof *p->parts, e);
     p->set = hop_dn_set_new(d->dn, e);
-    rc = p->weights && p->parts && p->set ? hop_cpu_prog_get(p, spec->batch_size, spec->is_training, &g, e)
-                              : HOP_ENOMEM;
+    rc = p->weights && p->parts && p->set
+             ? hop_cpu_prog_get(p, spec->batch_size, spec->is_training, &g, e)
+             : HOP_ENOMEM;
     if (rc)
         hop_cpu_plan_free(p);
     else
