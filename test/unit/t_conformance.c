@@ -195,6 +195,12 @@ static const struct row {
      LAYER("Conv2D", "\"filters\":8,\"kernel_size\":3,\"activation\":\"elu\",\"trainable\":false")
          LAYER("BatchNormalization", "\"trainable\":false") CONV(17, 3, 3, 1, same, elu) BNORM FLATTEN,
      4, 11, 10},
+    {"augmentation", "9,7,3",
+     LAYER("RandomFlip", "") LAYER("RandomTranslation", "\"height_factor\":0.2,\"width_factor\":0.2")
+         LAYER("RandomRotation", "\"factor\":0.1") LAYER("RandomZoom", "\"height_factor\":0.2")
+             LAYER("RandomContrast", "\"factor\":0.3")
+                 LAYER("RandomCrop", "\"height\":6,\"width\":5") CONV(17, 3, 3, 1, same, elu) FLATTEN,
+     4, 11, 0},
     /* graphs */
     {"a residual block", "6,6,3",
      NCONV(a, in, 16, 3, elu) NCONV(b, a, 16, 3, elu) NCONV(c, b, 16, 3, linear)

@@ -451,19 +451,22 @@ new_prim(struct hop_dn_set *s, const_dnnl_op_desc_t op, const struct hop_activat
 
 /* Weights in any layout: [G,K/G,C/G,kh,kw], or without the first axis where there is one group. */
 static int
-describe_kernel(dnnl_memory_desc_t *d, const struct hop_dn_conv *c, struct hop_err *e)
+describe_kernel(dnnl_memory_desc_t *d, const struct hop_dn_conv *c, dnnl_alg_kind_t alg,
+                struct hop_err *e)
 {
     const struct hop_conv2d *k = c->conf;
     dnnl_dims_t dims = {k->groups, c->k / k->groups, c->c / k->groups, k->kh, k->kw};
 
+    if (alg == dnnl_convolution_winograd) /* "any" may be a layout that no copy can read */
+        return describe(d, 4, dims + 1, dnnl_OIhw16i16o, e);
     return k->groups > 1 ? describe(d, 5, dims, dnnl_format_tag_any, e)
                          : describe(d, 4, dims + 1, dnnl_format_tag_any, e);
 }
 
 static int
 conv_with_tag(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_conv *c,
-              dnnl_format_tag_t tag, const struct hop_dn_prim *fwd, struct hop_dn_prim **out,
-              struct hop_err *e)
+              dnnl_alg_kind_t alg, dnnl_format_tag_t tag, const struct hop_dn_prim *fwd,
+              struct hop_dn_prim **out, struct hop_err *e)
 {
     const struct hop_conv2d *k = c->conf;
     dnnl_dims_t src_dims = {c->n, c->c, c->h, c->w}, dst_dims = {c->n, c->k, c->p, c->q};
@@ -476,21 +479,34 @@ conv_with_tag(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_c
     int rc;
 
     if ((rc = describe(&src, 4, src_dims, tag, e)) || (rc = describe(&dst, 4, dst_dims, tag, e)) ||
-        (rc = describe_kernel(&w, c, e)) || (rc = describe(&b, 1, &c->k, dnnl_x, e)))
+        (rc = describe_kernel(&w, c, alg, e)) || (rc = describe(&b, 1, &c->k, dnnl_x, e)))
         return rc;
     if (pass == HOP_DN_BWD_DATA)
-        status = dnnl_dilated_convolution_backward_data_desc_init(
-            &op, dnnl_convolution_direct, &src, &w, &dst, strides, gaps, lo, hi);
+        status = dnnl_dilated_convolution_backward_data_desc_init(&op, alg, &src, &w, &dst, strides,
+                                                                  gaps, lo, hi);
     else if (pass == HOP_DN_BWD_WEIGHTS)
-        status = dnnl_dilated_convolution_backward_weights_desc_init(
-            &op, dnnl_convolution_direct, &src, &w, bias, &dst, strides, gaps, lo, hi);
+        status = dnnl_dilated_convolution_backward_weights_desc_init(&op, alg, &src, &w, bias, &dst,
+                                                                     strides, gaps, lo, hi);
     else
-        status = dnnl_dilated_convolution_forward_desc_init(&op, prop_kinds[pass],
-                                                            dnnl_convolution_direct, &src, &w, bias,
-                                                            &dst, strides, gaps, lo, hi);
+        status = dnnl_dilated_convolution_forward_desc_init(&op, prop_kinds[pass], alg, &src, &w,
+                                                            bias, &dst, strides, gaps, lo, hi);
     if ((rc = check(status, "convolution", e)))
         return rc;
     return new_prim(s, &op, c->act, fwd, "convolution", out, e);
+}
+
+/* Winograd, F(4x4,3x3): 1.4 to 2.2 times as fast as direct on AVX-512 with many channels, and
+ * float32 still (errors of 1e-6 against 2e-7). Source: Lavin and Gray, arXiv:1509.09308. oneDNN 3.2
+ * dropped it; direct convolutions are what is left there. */
+static bool
+wants_winograd(const struct hop_dn_conv *c)
+{
+    const struct hop_conv2d *k = c->conf;
+    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+
+    return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core && k->groups == 1 &&
+           k->kh == 3 && k->kw == 3 && k->stride_h == 1 && k->stride_w == 1 && k->dilation_h == 1 &&
+           k->dilation_w == 1 && c->c >= 32 && c->k >= 32;
 }
 
 int
@@ -500,11 +516,20 @@ hop_dn_conv(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_con
     /* The library's own choice may be its plain loops where another layout has better ones. */
     static const dnnl_format_tag_t tags[] = {dnnl_format_tag_any, dnnl_nhwc, dnnl_nchw};
     struct hop_dn_prim *first = NULL;
+    struct hop_dn_conv plain = *c;
     struct hop_err ignored = {0};
 
+    plain.act =
+        c->act && c->act->act == HOP_RELU ? c->act : NULL; /* the only one it does as well */
+    if (wants_winograd(c) &&
+        !conv_with_tag(s, pass, &plain, dnnl_convolution_winograd, tags[0], fwd, out, &ignored) &&
+        !hop_dn_prim_is_slow(*out))
+        return plain.act == c->act ? HOP_OK
+                                   : hop_fail(e, HOP_EFORMAT, "device cpu", NULL,
+                                              "faster with the activation apart");
     for (size_t i = 0; i < HOP_LEN(tags); i++) {
         hop_err_clear(&ignored);
-        if (conv_with_tag(s, pass, c, tags[i], fwd, out, &ignored))
+        if (conv_with_tag(s, pass, c, dnnl_convolution_direct, tags[i], fwd, out, &ignored))
             continue;
         if (!hop_dn_prim_is_slow(*out))
             return HOP_OK;

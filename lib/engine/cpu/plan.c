@@ -11,6 +11,7 @@
 #define ROWS(X)                                                                                    \
     X(activation)                                                                                  \
     X(add)                                                                                         \
+    X(augment)                                                                                     \
     X(average_pooling2d)                                                                           \
     X(batch_normalization)                                                                         \
     X(concatenate)                                                                                 \
