@@ -123,30 +123,35 @@ check_common(const struct hop_json *config, const char *where, struct hop_err *e
     return HOP_OK;
 }
 
-/* The name in the config, or the node's, or base, base_1, base_2 ... as Keras counts. */
+static bool
+is_named(const struct hop_net *net, const char *name)
+{
+    int i;
+
+    for (i = 0; i < net->n_layers; i++)
+        if (!strcmp(net->layers[i].name, name))
+            return true;
+    return false;
+}
+
+/* The name in the config, or the node's, or the first of base, base_1, base_2 ... that no layer before
+ * has: for all nets that Keras accepts, the name that it gives. */
 static int
 name_layer(struct hop_net *net, struct hop_layer *l, const char *name, const char *where,
            struct hop_err *e)
 {
-    int i, n = 0, rc = hop_json_get_str(l->config, "name", false, where, &name, e);
+    int n = 0, rc = hop_json_get_str(l->config, "name", false, where, &name, e);
 
     if (rc)
         return rc;
     if (name && (!*name || strlen(name) >= HOP_NAME_LEN || strchr(name, '/')))
         return hop_fail(e, HOP_EFORMAT, where, "1 to 95 bytes, no slash", "bad layer name");
-    if (name)
-        snprintf(l->name, sizeof l->name, "%s", name);
-    for (i = 0; !name && i < net->n_layers; i++)
-        if (net->layers[i].kind == l->kind && !net->layers[i].is_inner)
-            n++;
-    if (!name && n)
-        snprintf(l->name, sizeof l->name, "%s_%d", l->kind->base, n);
-    else if (!name)
-        snprintf(l->name, sizeof l->name, "%s", l->kind->base);
+    if (name && is_named(net, name))
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "two layers are named \"%s\"", name);
+    snprintf(l->name, sizeof l->name, "%s", name ? name : l->kind->base);
+    while (!name && is_named(net, l->name))
+        snprintf(l->name, sizeof l->name, "%s_%d", l->kind->base, ++n);
     snprintf(l->keras_name, sizeof l->keras_name, "%s", l->name);
-    for (i = 0; i < net->n_layers; i++)
-        if (!strcmp(net->layers[i].name, l->name))
-            return hop_fail(e, HOP_EFORMAT, where, NULL, "two layers are named \"%s\"", l->name);
     return HOP_OK;
 }
 
