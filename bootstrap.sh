@@ -40,6 +40,7 @@ run|xz|has xz|xz-utils|xz|xz|xz
 check|bats 1.5 or newer|bats_new|bats|bats|bash-bats|bats
 check|mandoc|has mandoc|mandoc|mandoc|mandoc|mandoc
 check|jq|has jq|jq|jq|jq|jq
+check|shellcheck|has shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck
 check|ps|has ps|procps|procps-ng|procps-ng|procps
 END
 }

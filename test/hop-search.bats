@@ -146,11 +146,11 @@ END
 @test "select --table: differing hyperparameters, aligned" {
     a_log >log
     cat >want <<'END'
-rank  id     batch_size  optimizer    lr  momentum   val acc  val loss  train acc  iteration  seconds
-   1  c0002           8  sgd        0.01       0.9    0.8000    0.5000          -          1      0.0
-   2  c0001           8  sgd         0.1       0.9    0.7000    0.6000     0.6000          2      2.5
-   3  c0004          16  sgd         0.1       0.9         -         -          -          0      0.0
-   4  c0003           8  adam       0.01         -  diverged         -          -          0      1.0
+rank  id     batch_size  optimizer    lr  momentum   val acc  val loss  train acc  iter  seconds
+   1  c0002           8  sgd        0.01       0.9    0.8000    0.5000          -     1      0.0
+   2  c0001           8  sgd         0.1       0.9    0.7000    0.6000     0.6000     2      2.5
+   3  c0004          16  sgd         0.1       0.9         -         -          -     0      0.0
+   4  c0003           8  adam       0.01         -  diverged         -          -     0      1.0
 END
     hop-search select --table <log | diff want -
     [ "$(hop-search select --table --top 1 <log | awk '{ print $2 }' | xargs)" = "id c0002" ]

@@ -8,6 +8,9 @@ set --
 for f in *"$pattern"*.bats; do
     [ -e "$f" ] && set -- "$@" "$f"
 done
+# A test that hangs fails (bats 1.8 and newer).
+: "${BATS_TEST_TIMEOUT:=$([ -n "${HOP_SLOW-}" ] && echo 7200 || echo 300)}"
+export BATS_TEST_TIMEOUT
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=1

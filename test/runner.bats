@@ -41,6 +41,13 @@ unit_program() # NAME TAP_LINE STATUS
     [[ ${lines[-1]} =~ ^[0-9]+\ passed,\ [1-9][0-9]*\ failed ]]
 }
 
+@test "bats runner: a test that hangs fails the run" {
+    [[ $(bats --version) =~ 1\.[89]|1\.[1-9][0-9] ]] || skip "bats before 1.8 has no time limit"
+    printf '@test "hangs" { sleep 60; }\n' >tests/bad.bats
+    run -1 outside BATS_TEST_TIMEOUT=1 sh "$ROOT/test/run-bats.sh"
+    [ "${lines[-1]}" = "1 passed, 1 failed, 0 skipped" ]
+}
+
 @test "bats runner: skipped tests are neither passed nor failed" {
     printf '@test "not here" { skip "no camera"; }\n' >tests/skip.bats
     run -0 outside sh "$ROOT/test/run-bats.sh"

@@ -90,6 +90,25 @@ test_forms(void)
     hop_net_free(net);
 }
 
+/* Names given by hand take none from the count; as Keras, which names these so. */
+static void
+test_names(void)
+{
+    struct hop_err e = {0};
+    struct hop_net *net = parse(
+        "{\"class_name\":\"Sequential\",\"config\":["
+        "{\"class_name\":\"Dense\",\"config\":{\"units\":3,\"batch_input_shape\":[null,3]}},"
+        "{\"class_name\":\"Dense\",\"config\":{\"units\":3,\"name\":\"hidden\"}},"
+        "{\"class_name\":\"Dense\",\"config\":{\"units\":3,\"activation\":\"relu\"}},"
+        "{\"class_name\":\"Dense\",\"config\":{\"units\":3}}]}",
+        &e);
+
+    ok(net && !strcmp(net->layers[0].name, "dense") && !strcmp(net->layers[1].name, "hidden") &&
+           !strcmp(net->layers[2].name, "dense_1") && !strcmp(net->layers[4].name, "dense_2"),
+       "a layer named by hand is left out of the count %s", e.what);
+    hop_net_free(net);
+}
+
 /* Mean and spread of drawn weights against the initialisers' definitions. */
 static void
 test_init(void)
@@ -300,6 +319,7 @@ main(void)
 {
     test_zoo();
     test_forms();
+    test_names();
     test_init();
     test_refusals();
     test_graphs();

@@ -1,0 +1,146 @@
+# hop-run: the loop, resuming, its lock.
+load lib
+load tiny
+
+local_setup()
+{
+    tiny_data 3
+    tiny_space
+}
+
+go()
+{
+    hop-run -q -o run --data data --workers 2 --device ref "$@"
+}
+
+@test "a search from space to table" {
+    run --separate-stderr -0 go grid --iterations 2 space.json
+    [ -z "$stderr" ]
+    [ "${#lines[@]}" -eq 7 ]
+    [[ ${lines[0]} == "rank  id     batch_size  optimizer    lr  momentum  val acc  val loss  train acc  iteration  seconds" ]]
+    [ "$(hop-search select <run/log.jsonl | jq -c .iteration | sort -u)" = 2 ]
+    [ "$(jq -c 'select(.hop == "eval/1" and .shard == null)' run/log.jsonl | wc -l)" -eq 12 ]
+    # the table is what select says
+    hop-search select --table <run/log.jsonl | diff - <(printf '%s\n' "$output")
+}
+
+@test "called again: nothing is done twice; more iterations go on" {
+    go grid --iterations 1 space.json >first
+    cp run/log.jsonl log.before
+    go grid --iterations 1 space.json >second
+    diff first second
+    cmp log.before run/log.jsonl
+    go grid --iterations 2 space.json >/dev/null
+    head -n "$(wc -l <log.before)" run/log.jsonl | cmp - log.before
+    hop-run -q -o straight --data data --workers 3 --device ref grid --iterations 2 space.json >/dev/null
+    same_tensors straight run
+    [ "$(wc -l <run/configs.jsonl)" -eq 6 ]
+}
+
+@test "another space, method or data folder is refused, not mixed" {
+    go grid space.json >/dev/null
+    sed 's/0\.01/0.02/' space.json >other.json
+    run_err 1 '^hop-run: run: was begun with another space' go grid other.json
+    cp -R data data2
+    run_err 1 'was begun with another data folder' hop-run -o run --data data2 --workers 2 grid space.json
+    # the same folder by another name is the same
+    go grid space.json >/dev/null
+    (cd data && hop-run -q -o ../run --data . --workers 2 grid ../space.json >/dev/null)
+    run_err 1 'c0001 of the log has another "seed"' go grid --seed 5 space.json
+}
+
+@test "while another works on RUN: exit 75" {
+    mkdir -p run
+    (
+        flock 9
+        touch locked
+        sleep 10
+    ) 9>run/.lock 3>&- &
+    until [ -e locked ]; do sleep 0.02; done
+    run_err 75 'another hop-run works on it' go grid space.json
+    kill $!
+}
+
+@test "a failing visit: exit 1, the call to continue; it continues" {
+    mv data/train-002.safetensors away
+    ln -s gone data/train-002.safetensors
+    run --separate-stderr -1 hop-run -o run --data data --workers 2 --device ref grid space.json
+    [[ $stderr == *"train-002.safetensors: "*"No such file"* ]]
+    rm data/train-002.safetensors
+    cp away data/train-002.safetensors
+    printf 'X' | dd of=data/train-002.safetensors bs=1 seek=1000 conv=notrunc status=none
+    run --separate-stderr -1 hop-run -o run --data data --workers 2 --device ref grid space.json
+    [[ $stderr == *"hop-run: failed: hop-visit --run run --id c0003 --visit 1 --shard train-002 --worker w0 (exit 1)"* ]]
+    [[ $stderr == *"to go on: hop-run -o run --data data --workers 2 --device ref grid space.json"* ]]
+    cp away data/train-002.safetensors
+    go grid space.json | grep -q c0006
+}
+
+@test "TERM ends it, and it goes on where it was" {
+    sed -i 's/"model"/"passes": 400, "model"/' space.json
+    hop-run -q -o run --data data --workers 2 --device ref grid --iterations 2 space.json >/dev/null 2>err 3>&- &
+    pid=$!
+    until [ "$(grep -c train/1 run/log.jsonl 2>/dev/null)" -ge 3 ] 2>/dev/null; do sleep 0.05; done
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    [ "$status" -eq 143 ]
+    no_leftovers run
+    # nothing of it runs on
+    for f in /proc/[0-9]*/cmdline; do
+        case $(tr '\0' ' ' 2>/dev/null <"$f") in *"$PWD/"*hop-*) echo "$f"; false ;; esac
+    done
+    go grid --iterations 2 space.json >/dev/null
+    hop-run -q -o straight --data data --workers 1 --device ref grid --iterations 2 space.json >/dev/null
+    same_tensors straight run
+}
+
+@test "progress on request" {
+    run --separate-stderr -0 hop-run --progress -o run --data data --workers 2 --device ref grid space.json
+    [[ $stderr == *"hop-run: sub-epoch 1/"*"to go"* ]]
+    run --separate-stderr -0 hop-run -q -o run2 --data data --workers 2 --device ref grid space.json
+    [ -z "$stderr" ]
+}
+
+@test "a grid that all diverges ends too" {
+    echo '{"model":"./net.json","optimizer":"sgd","lr":[1e6,9e5],"momentum":0.9}' >space.json
+    run --separate-stderr -0 go grid --iterations 2 space.json
+    [[ ${lines[1]} == *diverged* ]]
+    [[ ${lines[2]} == *diverged* ]]
+}
+
+@test "without evaluation a grid cannot end: said, not looped" {
+    run --separate-stderr -1 go --eval-every 0 grid space.json
+    [[ $stderr == *"eval-every"* ]]
+}
+
+@test "evaluation on train as well" {
+    go --eval-train grid space.json >/dev/null
+    [ "$(jq -r 'select(.hop == "eval/1" and .shard == null) | .split' run/log.jsonl | sort | uniq -c | xargs)" = "6 train 6 val" ]
+}
+
+@test "names with spaces and quotes" {
+    mkdir "my 'dir' \$(touch pwned)"
+    cp -R data net.json "my 'dir' \$(touch pwned)/"
+    cp space.json "my 'dir' \$(touch pwned)/my space.json"
+    hop-run -q -o "my 'dir' \$(touch pwned)/my run" --data "my 'dir' \$(touch pwned)/data" --workers=2 -dref grid "my 'dir' \$(touch pwned)/my space.json" >out
+    [ "$(wc -l <out)" -eq 7 ]
+    [ -z "$(find . -name pwned)" ]
+}
+
+@test "usage and bad input: one line, the right exit" {
+    run_err 2 'hop-run: --output: is missing' hop-run --data data grid space.json
+    run_err 2 'hop-run: --data: is missing' hop-run -o run grid space.json
+    run_err 2 'METHOD is missing' hop-run -o run --data data
+    run_err 2 'SPACE is missing' hop-run -o run --data data grid
+    run_err 2 'engine: unknown engine "slurm" \(known: parallel\)' hop-run -o run --data data --engine slurm grid space.json
+    run_err 2 '--nix: unknown option' hop-run -o run --data data --nix grid space.json
+    run_err 2 '--quiet: given twice|-q: given twice' hop-run -q -q -o run --data data grid space.json
+    run_err 1 'nix.json: cannot open' hop-run -o run --data data grid nix.json
+    run_err 1 'nix/manifest.json: cannot open' hop-run -o run --data nix grid space.json
+    run_err 2 'unknown method "nix"' hop-run -o run2 --data data nix space.json
+    printf '{"name":"a"}\n{"name":"a"}\n' >workers
+    run_err 1 'two workers are called "a"' hop-run -q -o run3 --data data --workers workers grid space.json
+    go grid space.json >/dev/null
+    run_err 1 'stdout: cannot write' bash -c 'hop-run -q -o run --data data grid space.json >/dev/full'
+}
