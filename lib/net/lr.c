@@ -185,7 +185,7 @@ hop_lr_factor(const struct hop_lr *lr, int64_t n_done)
         return 1.0;
     if (lr->kind->at != at_onecycle) {
         if (t < lr->warmup_steps)
-            return (t + 1.0) / lr->warmup_steps;
+            return t / lr->warmup_steps;
         t -= lr->warmup_steps;
     }
     return lr->kind->at(lr, t);

@@ -10,7 +10,8 @@
  *   cosine        decay_steps, alpha (0)                        half a cosine from 1 to alpha
  *   onecycle      decay_steps, pct_start (0.3), div_factor (25), final_div_factor (1e4)
  *   piecewise     boundaries [steps], factors [one more]
- * and for all but onecycle: warmup_steps (0), linear from 0, before which the schedule begins.
+ * and for all but onecycle: warmup_steps (0), linear from 0 at the first step, after which the
+ *   schedule begins.
  * Source: Keras's schedules of these names; one-cycle is PyTorch's OneCycleLR with cosine annealing.
  */
 #ifndef HOP_NET_LR_H

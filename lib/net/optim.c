@@ -104,13 +104,21 @@ scale(struct hop_optim_part *p, double norm, double limit)
         p->g[i] *= f;
 }
 
-/* Keras 2 lets one of the three be set; with several, the first of this order counts. */
+static void
+bound(struct hop_optim_part *p, float limit)
+{
+    size_t i;
+
+    for (i = 0; i < p->n; i++)
+        p->g[i] = p->g[i] > limit ? limit : p->g[i] < -limit ? -limit : p->g[i];
+}
+
+/* One of the three, as in Keras: with several, the first of this order counts. */
 static void
 clip(const double *hyper, struct hop_optim_part *parts, size_t n_parts)
 {
     double global = 0;
-    float limit = (float)hyper[HOP_HYPER_CLIPVALUE];
-    size_t i, k;
+    size_t k;
 
     for (k = 0; hyper[HOP_HYPER_GLOBAL_CLIPNORM] > 0 && k < n_parts; k++)
         global += sum_of_squares(&parts[k]);
@@ -119,16 +127,14 @@ clip(const double *hyper, struct hop_optim_part *parts, size_t n_parts)
             scale(&parts[k], sqrt(global), hyper[HOP_HYPER_GLOBAL_CLIPNORM]);
         else if (hyper[HOP_HYPER_CLIPNORM] > 0)
             scale(&parts[k], sqrt(sum_of_squares(&parts[k])), hyper[HOP_HYPER_CLIPNORM]);
-        for (i = 0; limit > 0 && i < parts[k].n; i++)
-            parts[k].g[i] = parts[k].g[i] > limit    ? limit
-                            : parts[k].g[i] < -limit ? -limit
-                                                     : parts[k].g[i];
+        else if (hyper[HOP_HYPER_CLIPVALUE] > 0)
+            bound(&parts[k], (float)hyper[HOP_HYPER_CLIPVALUE]);
     }
 }
 
 double
-hop_optim_update(const struct hop_optim *o, const double *hyper, const struct hop_lr *lr,
-                 int64_t t, struct hop_optim_part *parts, size_t n_parts)
+hop_optim_update(const struct hop_optim *o, const double *hyper, const struct hop_lr *lr, int64_t t,
+                 struct hop_optim_part *parts, size_t n_parts)
 {
     double rate = hop_optim_lr(hyper, lr, t);
     float shrink = (float)(hyper[HOP_HYPER_WEIGHT_DECAY] * rate);

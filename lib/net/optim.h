@@ -71,7 +71,7 @@ struct hop_optim_part {
     float *slots[HOP_MAX_SLOTS];
 };
 
-/* hop_optim_update - step t for all weights: clipping (global_clipnorm, else clipnorm; then
+/* hop_optim_update - step t for all weights: clipping (global_clipnorm, else clipnorm, else
  * clipvalue, as Keras chooses), weight decay, the kind's step. g may be changed. Norms are summed in
  * double in memory order. Returns the rate. */
 double hop_optim_update(const struct hop_optim *o, const double *hyper, const struct hop_lr *lr,

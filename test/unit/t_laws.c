@@ -46,7 +46,7 @@ static const char *const optimizers[] = {
 static const char *const ref_digests[] = {
     "4d475976e853b1cbb3be963ef9ad19d8", "c7b65501f52bbd9cd114f14fbf7f4a47",
     "21546b8554b3ddd996af4cdaee100a90", "e5d011de4e863fad108f19219702ddd3",
-    "0df24a580e56c967b39051f334a371da", "d3da95e94ee2b28304345c3ce5be1159",
+    "0df24a580e56c967b39051f334a371da", "ab053ba5429d8bb535b92fb40632446b",
     "932fe227f41fb41adb3cb76f141242b2", "432ef99a9c3d98e9348aca768b1f4bf6",
     "8bfff12ab53e0a2d2a6298d6f9016843", "71e83c026fe19bbc584eb80a9ab608b8"};
 

@@ -48,7 +48,7 @@ static double
 cosine(double t)
 {
     if (t < 5)
-        return (t + 1) / 5;
+        return t / 5;
     return 0.99 * 0.5 * (1 + cos(M_PI * fmin((t - 5) / 40, 1))) + 0.01;
 }
 
