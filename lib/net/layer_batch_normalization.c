@@ -9,7 +9,7 @@ static const char *const keys[] = {
     "axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
     "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer",
     "gamma_regularizer", "beta_constraint", "gamma_constraint", "renorm", "fused",
-    "virtual_batch_size", "synchronized", NULL};
+    "virtual_batch_size", "synchronized", "renorm_clipping", "renorm_momentum", NULL};
 
 static int
 parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct hop_err *e)

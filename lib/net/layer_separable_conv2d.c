@@ -7,7 +7,7 @@ static const char *const keys[] = {
     "dilation_rate", "groups", "activation", "use_bias", "depthwise_initializer",
     "pointwise_initializer", "bias_initializer", "depthwise_regularizer", "pointwise_regularizer",
     "bias_regularizer", "activity_regularizer", "depthwise_constraint", "pointwise_constraint",
-    "bias_constraint", NULL};
+    "bias_constraint", "kernel_initializer", "kernel_regularizer", "kernel_constraint", NULL};
 
 static int
 parse(const struct hop_json *c, const char *where, struct hop_layer *l,
