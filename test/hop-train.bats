@@ -141,7 +141,7 @@ history()
 
 @test "bad config lines: stdin:1, what and the known names" {
     bad() { run_err 1 "$1" bash -c 'printf "%s\n" "$1" | hop-train --init >/dev/null' - "$2"; }
-    bad 'stdin:1: unknown optimizer "adamx" \(known: adam, rmsprop, sgd\)' "${config/adam/adamx}"
+    bad 'stdin:1: unknown optimizer "adamx" \(known: adadelta, adagrad, adam, adamw, lion, nadam, rmsprop, sgd\)' "${config/adam/adamx}"
     bad 'stdin:1: "batch_size" -16 is out of range' "${config/16\}/-16\}}"
     bad 'stdin:1: unknown net "vgg99"' '{"id":"a","model":"vgg99","optimizer":"sgd"}'
     bad 'stdin:1: not valid JSON' '{"id":'
@@ -156,6 +156,49 @@ history()
     hop-shard -q -n 1 --seed 9 -o other "$D/pics/val" >/dev/null
     visit 0 <m0 >m1
     run_err 1 "belongs to another dataset" hop-train --device ref --shard other/train-000.safetensors <m1
+}
+
+@test "--weights: from another model by name; a frozen layer keeps them" {
+    visit 0 <m0 >trained
+    sed 's/"filters": 4,/"filters": 4, "trainable": false,/; s/"units": 10/"units": 10, "name": "head"/' \
+        "$D/net.json" >net2.json
+    config2='{"id":"c2","model":"./net2.json","optimizer":"sgd","batch_size":16}'
+    run --separate-stderr -0 bash -c 'echo "$1" | hop-train --init -v --weights trained >m2' - "$config2"
+    [[ $stderr == *"trained: 6 tensors loaded"* ]]
+    [[ $stderr == *"missing, freshly drawn: head/kernel"* ]]
+    [[ $stderr == *"left in the file: dense/kernel"* ]]
+    visit 0 <m2 >m3
+    first() { tensors "$1" | head -c $((3 * 3 * 3 * 4 * 4)); }
+    cmp <(first trained) <(first m2)
+    cmp <(first m2) <(first m3)
+    differ <(tensors m2) <(tensors m3)
+    # the config may name the file itself
+    echo "${config2/\"id\"/\"weights\":\"trained\",\"id\"}" | hop-train -q --init >m4
+    cmp <(tensors m2) <(tensors m4)
+    run_err 1 "no tensor has the name and shape" bash -c \
+        'echo "{\"id\":\"a\",\"model\":\"mlp\",\"optimizer\":\"sgd\"}" | hop-train --init --weights trained >/dev/null'
+    run_err 2 "weights-by: unknown way" bash -c 'echo "$1" | hop-train --init --weights trained --weights-by luck' - "$config2"
+}
+
+@test "a functional net trains; every optimizer and a schedule too" {
+    cat >res.json <<'JSON'
+{"class_name": "Functional", "config": {"layers": [
+  {"class_name": "InputLayer", "name": "in", "config": {"batch_input_shape": [null, 16, 16, 3]}},
+  {"class_name": "RandomFlip", "name": "flip", "config": {"mode": "horizontal"}, "inbound_nodes": ["in"]},
+  {"class_name": "Conv2D", "name": "a", "config": {"filters": 6, "kernel_size": 3, "padding": "same"}, "inbound_nodes": ["flip"]},
+  {"class_name": "SeparableConv2D", "name": "b", "config": {"filters": 6, "kernel_size": 3, "padding": "same", "activation": "swish"}, "inbound_nodes": ["a"]},
+  {"class_name": "Add", "name": "sum", "config": {}, "inbound_nodes": ["a", "b"]},
+  {"class_name": "GlobalAveragePooling2D", "name": "pool", "config": {}, "inbound_nodes": ["sum"]},
+  {"class_name": "Dense", "name": "out", "config": {"units": 10, "activation": "softmax"}, "inbound_nodes": ["pool"]}]}}
+JSON
+    for device in ref cpu; do
+        hop-train -n --device $device <m0 >/dev/null 2>&1 || continue
+        for o in sgd rmsprop adam adamw nadam adagrad adadelta lion; do
+            echo '{"id":"r","model":"./res.json","optimizer":"'$o'","batch_size":16,"schedule":"cosine","decay_steps":9,"clipnorm":1}' |
+                hop-train -q --init --device $device --shard "$D/data/train-000.safetensors" >r
+            history r | jq -e '.status == "ok" and .steps == 3 and .lr > 0 and .loss > 1'
+        done
+    done
 }
 
 @test "law 5: a cut or altered model or shard is refused, wherever; nothing is written" {

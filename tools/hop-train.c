@@ -14,12 +14,13 @@
 #include "dry_run.h"
 #include "net/zoo.h"
 #include "tool.h"
+#include "weights.h"
 
 static struct {
-    const char *shard, *device, *precision, *worker, *nets;
+    const char *shard, *device, *precision, *worker, *nets, *weights, *weights_by;
     int64_t passes, threads;
     bool is_init, is_dry_run;
-} a = {.device = "auto", .precision = "fp32", .threads = 1};
+} a = {.device = "auto", .precision = "fp32", .threads = 1, .weights_by = "name"};
 
 static struct hop_opt options[] = {
     {"shard", 's', HOP_OPT_STR, &a.shard, "FILE", "the shard to visit", 0, 0, false},
@@ -33,6 +34,10 @@ static struct hop_opt options[] = {
     {"threads", 't', HOP_OPT_INT, &a.threads, "N", "threads of the device cpu (1)", 1, 1024, false},
     {"worker", 0, HOP_OPT_STR, &a.worker, "NAME", "name to put into the train/1 line", 0, 0, false},
     {"nets", 0, HOP_OPT_STR, &a.nets, "DIR", "where nets are found by name", 0, 0, false},
+    {"weights", 0, HOP_OPT_STR, &a.weights, "FILE",
+     "with --init: start from these weights (the config's \"weights\")", 0, 0, false},
+    {"weights-by", 0, HOP_OPT_STR, &a.weights_by, "HOW", "match them by name or by order (name)", 0,
+     0, false},
     {"dry-run", 'n', HOP_OPT_FLAG, &a.is_dry_run, NULL,
      "print shapes, parameters, memory and FLOPs; train nothing", 0, 0, false},
     TOOL_COMMON_OPTIONS};
@@ -65,6 +70,7 @@ read_model(struct hop_model *m, struct hop_training *t)
     struct hop_err e = {0};
     struct hop_str dir = {0};
     struct hop_json *config, *architecture;
+    const char *ignored; /* the option comes before the config */
 
     if (!a.is_init) {
         check(hop_model_read(STDIN_FILENO, "stdin", m, &e), &e);
@@ -76,6 +82,10 @@ read_model(struct hop_model *m, struct hop_training *t)
     check(hop_zoo_find(config, a.nets ? a.nets : hop_str_c(&dir), "stdin:1", &architecture, &e),
           &e);
     check(hop_training_init(config, architecture, "stdin:1", m, t, &e), &e);
+    check(hop_json_get_str(config, "weights", false, "stdin:1", a.weights ? &ignored : &a.weights,
+                           &e), &e);
+    if (a.weights)
+        check(tool_weights(a.weights, a.weights_by, t, &e), &e);
     hop_str_clear(&dir);
 }
 
@@ -90,6 +100,7 @@ plan_spec(const struct hop_training *t)
                                  .optim = t->conf.optim};
 
     memcpy(spec.optim_conf, t->conf.hyper, sizeof spec.optim_conf);
+    spec.lr = t->conf.lr;
     return spec;
 }
 

@@ -126,11 +126,54 @@ hop_tanhf(float x)
     return x < 0.0f ? -t : t;
 }
 
+/* hop_erff - error function, about 2e-7 relative. Below 1 its Taylor series; above, 1 - erfc by
+ * t exp(-x^2 + P(t)), t = 1 / (1 + x / 2). Source: Press et al., Numerical Recipes, 2nd ed., 6.2. */
+static inline float
+hop_erff(float x)
+{
+    float a = x < 0.0f ? -x : x, z = x * x, p, t;
+
+    if (x != x)
+        return x;
+    if (a < 1.0f) {
+        p = 1.48071928e-08f;
+        p = fmaf(p, z, -1.63658447e-07f);
+        p = fmaf(p, z, 1.64621144e-06f);
+        p = fmaf(p, z, -1.49256504e-05f);
+        p = fmaf(p, z, 0.00012055333f);
+        p = fmaf(p, z, -0.000854832702f);
+        p = fmaf(p, z, 0.00522397763f);
+        p = fmaf(p, z, -0.0268661706f);
+        p = fmaf(p, z, 0.112837917f);
+        p = fmaf(p, z, -0.376126389f);
+        p = fmaf(p, z, 1.12837917f);
+        return p * x;
+    }
+    if (a > 4.0f)
+        return x < 0.0f ? -1.0f : 1.0f;
+    t = 1.0f / fmaf(0.5f, a, 1.0f);
+    p = 0.17087277f;
+    p = fmaf(p, t, -0.82215223f);
+    p = fmaf(p, t, 1.48851587f);
+    p = fmaf(p, t, -1.13520398f);
+    p = fmaf(p, t, 0.27886807f);
+    p = fmaf(p, t, -0.18628806f);
+    p = fmaf(p, t, 0.09678418f);
+    p = fmaf(p, t, 0.37409196f);
+    p = fmaf(p, t, 1.00002368f);
+    p = fmaf(p, t, -1.26551223f);
+    p = 1.0f - t * hop_expf(p - z);
+    return x < 0.0f ? -p : p;
+}
+
 /* hop_log_f64 - logarithm for set-up code (initialisers); about 1e-15 relative. x > 0. */
 double hop_log_f64(double x);
 
 /* hop_exp_f64 - exponential for set-up code (spaces, schedules); about 1e-15 relative. */
 double hop_exp_f64(double x);
+
+/* hop_sincos_turn - sine and cosine of 2 pi x; about 1e-15 absolute for |x| < 1e6. */
+void hop_sincos_turn(double x, double *sine, double *cosine);
 
 /* hop_powi - b^n, n >= 0, by squaring: a fixed order of multiplications. */
 double hop_powi(double b, uint64_t n);

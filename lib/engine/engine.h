@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "net/loss.h"
+#include "net/lr.h"
 #include "net/net.h"
 #include "net/optim.h"
 
@@ -48,6 +49,7 @@ struct hop_plan_spec {
     const struct hop_loss *loss;
     const struct hop_optim *optim; /* training only */
     double optim_conf[HOP_MAX_HYPER]; /* in the order of optim->hyper */
+    struct hop_lr lr;                 /* all zeros = no schedule */
 };
 
 /* One pass over bound data. Batches never cross its end; the tail batch is used. */

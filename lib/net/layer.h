@@ -25,9 +25,9 @@ int hop_layer_init(const struct hop_json *config, const char *key, const char *d
 int hop_layer_l2(const struct hop_json *config, const char *key, const char *where, double *out,
                  struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_layer_act - an activation's name into *out. */
-int hop_layer_act(const char *name, const char *where, enum hop_act *out, struct hop_err *e)
-    HOP_MUSTUSE;
+/* hop_layer_act - an activation by its name, with Keras's defaults. */
+int hop_layer_act(const char *name, const char *where, struct hop_activation *out,
+                  struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_layer_window - output size and padding along one axis of a sliding window.
  * Source: TensorFlow's "same": out = ceil(in / stride), the odd pixel of padding at the end. */
@@ -42,6 +42,10 @@ int hop_layer_padding(const struct hop_json *config, const char *where, bool *is
 /* hop_layer_image, hop_layer_flat - refuse inputs that are not [H,W,C], not [D]. */
 int hop_layer_image(const struct hop_layer *l, const char *where, struct hop_err *e) HOP_MUSTUSE;
 int hop_layer_flat(const struct hop_layer *l, const char *where, struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_layer_last_axis - refuse an "axis" that is not the last: Keras writes -1, 3 or [3]. */
+int hop_layer_last_axis(const struct hop_layer *l, const char *where, struct hop_err *e)
+    HOP_MUSTUSE;
 
 /* hop_layer_weight - add weight "layer/suffix" to the net, after those l has. w holds shape, init,
  * fans, l2 and is_trainable; name, n and offsets are filled in. */

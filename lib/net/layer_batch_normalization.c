@@ -9,7 +9,7 @@ static const char *const keys[] = {
     "axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
     "moving_mean_initializer", "moving_variance_initializer", "beta_regularizer",
     "gamma_regularizer", "beta_constraint", "gamma_constraint", "renorm", "fused",
-    "virtual_batch_size", "synchronized", NULL};
+    "virtual_batch_size", "synchronized", "renorm_clipping", "renorm_momentum", NULL};
 
 static int
 parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct hop_err *e)
@@ -32,22 +32,6 @@ parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct h
     return hop_layer_only(c, "synchronized", "false", where, e);
 }
 
-/* Keras writes -1, 3 or [3]; only the last axis is meant. */
-static int
-check_axis(const struct hop_layer *l, const char *where, struct hop_err *e)
-{
-    const struct hop_json *v = hop_json_get(l->config, "axis");
-    int64_t axis;
-
-    if (hop_json_kind(v) == HOP_JSON_ARRAY && hop_json_len(v) == 1)
-        v = hop_json_at(v, 0);
-    axis = hop_json_kind(v) == HOP_JSON_NULL ? -1 : hop_json_int(v);
-    if (axis == -1 || axis == l->in_shape.n_dims)
-        return HOP_OK;
-    return hop_fail(e, HOP_EFORMAT, where, "only the last, -1", "\"axis\" %lld is not supported",
-                    (long long)axis);
-}
-
 static int
 shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e)
 {
@@ -61,7 +45,7 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
     const struct hop_batch_norm *p = l->params;
     int64_t n = l->in_shape.d[l->in_shape.n_dims - 1];
     struct hop_weight w;
-    int i, rc = check_axis(l, where, e);
+    int i, rc = hop_layer_last_axis(l, where, e);
 
     for (i = 0; i < 4 && !rc; i++) {
         if ((i == 0 && !p->has_scale) || (i == 1 && !p->has_center))
@@ -78,6 +62,6 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
 }
 
 const struct hop_layer_kind hop_layer_batch_normalization = {
-    "BatchNormalization", "BatchNormalizationV1", "batch_normalization", keys,
+    "BatchNormalization", "BatchNormalizationV1", "BatchNormalization", "batch_normalization", keys,
     sizeof(struct hop_batch_norm), parse, shape, NULL,
 };

@@ -49,5 +49,5 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
 }
 
 const struct hop_layer_kind hop_layer_dense = {
-    "Dense", NULL, "dense", keys, sizeof(struct hop_dense), parse, shape, NULL,
+    "Dense", NULL, "Dense", "dense", keys, sizeof(struct hop_dense), parse, shape, NULL,
 };

@@ -26,5 +26,5 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
 }
 
 const struct hop_layer_kind hop_layer_dropout = {
-    "Dropout", NULL, "dropout", keys, sizeof(struct hop_dropout), parse, shape, NULL,
+    "Dropout", NULL, "Dropout", "dropout", keys, sizeof(struct hop_dropout), parse, shape, NULL,
 };

@@ -24,5 +24,5 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
 }
 
 const struct hop_layer_kind hop_layer_flatten = {
-    "Flatten", NULL, "flatten", keys, 0, parse, shape, NULL,
+    "Flatten", NULL, "Flatten", "flatten", keys, 0, parse, shape, NULL,
 };

@@ -22,6 +22,6 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
 }
 
 const struct hop_layer_kind hop_layer_global_average_pooling2d = {
-    "GlobalAveragePooling2D", "GlobalAvgPool2D", "global_average_pooling2d", keys, 0, parse, shape,
+    "GlobalAveragePooling2D", "GlobalAvgPool2D", "GlobalAveragePooling2D", "global_average_pooling2d", keys, 0, parse, shape,
     NULL,
 };

@@ -2,6 +2,6 @@
 #include "net/pool.h"
 
 const struct hop_layer_kind hop_layer_max_pooling2d = {
-    "MaxPooling2D", "MaxPool2D", "max_pooling2d", hop_pool_keys,
+    "MaxPooling2D", "MaxPool2D", "MaxPooling2D", "max_pooling2d", hop_pool_keys,
     sizeof(struct hop_pool2d), hop_pool_parse, hop_pool_shape, NULL,
 };

@@ -83,6 +83,6 @@ free_params(void *params)
 }
 
 const struct hop_layer_kind hop_layer_normalization = {
-    "Normalization", NULL, "normalization", keys, sizeof(struct hop_rescaling), parse, shape,
+    "Normalization", NULL, "Rescaling", "normalization", keys, sizeof(struct hop_rescaling), parse, shape,
     free_params,
 };

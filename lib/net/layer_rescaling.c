@@ -46,5 +46,5 @@ free_params(void *params)
 }
 
 const struct hop_layer_kind hop_layer_rescaling = {
-    "Rescaling", NULL, "rescaling", keys, sizeof(struct hop_rescaling), parse, shape, free_params,
+    "Rescaling", NULL, "Rescaling", "rescaling", keys, sizeof(struct hop_rescaling), parse, shape, free_params,
 };

@@ -13,16 +13,36 @@
 
 #define ROWS(X)                                                                                    \
     X(activation)                                                                                  \
+    X(add)                                                                                         \
     X(average_pooling2d)                                                                           \
     X(batch_normalization)                                                                         \
+    X(concatenate)                                                                                 \
     X(conv2d)                                                                                      \
     X(dense)                                                                                       \
+    X(depthwise_conv2d)                                                                            \
     X(dropout)                                                                                     \
+    X(elu)                                                                                         \
     X(flatten)                                                                                     \
     X(global_average_pooling2d)                                                                    \
+    X(global_max_pooling2d)                                                                        \
+    X(layer_normalization)                                                                         \
+    X(leaky_relu)                                                                                  \
     X(max_pooling2d)                                                                               \
+    X(multiply)                                                                                    \
     X(normalization)                                                                               \
-    X(rescaling)
+    X(random_contrast)                                                                             \
+    X(random_crop)                                                                                 \
+    X(random_flip)                                                                                 \
+    X(random_rotation)                                                                             \
+    X(random_translation)                                                                          \
+    X(random_zoom)                                                                                 \
+    X(relu)                                                                                        \
+    X(rescaling)                                                                                   \
+    X(reshape)                                                                                     \
+    X(separable_conv2d)                                                                            \
+    X(softmax)                                                                                     \
+    X(spatial_dropout2d)                                                                           \
+    X(zero_padding2d)
 
 #define DECLARE(name) extern const struct hop_layer_kind hop_layer_##name;
 #define POINT(name)   &hop_layer_##name,
@@ -97,18 +117,32 @@ hop_layer_only(const struct hop_json *config, const char *key, const char *only,
 }
 
 int
-hop_layer_act(const char *name, const char *where, enum hop_act *out, struct hop_err *e)
+hop_layer_act(const char *name, const char *where, struct hop_activation *out, struct hop_err *e)
 {
-    static const char *const names[] = {"linear", "relu", "elu", "tanh", "sigmoid", "softmax"};
+    static const struct {
+        const char *name;
+        struct hop_activation p;
+    } acts[] = {
+        {"linear", {HOP_LINEAR, 0, 0}},       {"relu", {HOP_RELU, 0, 0}},
+        {"elu", {HOP_ELU, 1, 0}},             {"tanh", {HOP_TANH, 0, 0}},
+        {"sigmoid", {HOP_SIGMOID, 0, 0}},     {"softmax", {HOP_SOFTMAX, 0, 0}},
+        {"leaky_relu", {HOP_LEAKY_RELU, 0.2, INFINITY}},
+        {"relu6", {HOP_LEAKY_RELU, 0, 6}},    {"gelu", {HOP_GELU, 0, 0}},
+        {"swish", {HOP_SWISH, 0, 0}},         {"silu", {HOP_SWISH, 0, 0}},
+        {"selu", {HOP_SELU, 0, 0}},           {"softplus", {HOP_SOFTPLUS, 0, 0}},
+    };
+    char known[200] = "known:";
     size_t i;
 
-    for (i = 0; i < HOP_LEN(names); i++)
-        if (!strcmp(name, names[i])) {
-            *out = (enum hop_act)i;
+    for (i = 0; i < HOP_LEN(acts); i++) {
+        if (!strcmp(name, acts[i].name)) {
+            *out = acts[i].p;
             return HOP_OK;
         }
-    return hop_fail(e, HOP_EFORMAT, where, "known: linear, relu, elu, tanh, sigmoid, softmax",
-                    "unknown activation \"%.60s\"", name);
+        strcat(known, i ? ", " : " ");
+        strcat(known, acts[i].name);
+    }
+    return hop_fail(e, HOP_EFORMAT, where, known, "unknown activation \"%.60s\"", name);
 }
 
 static const struct {
@@ -283,6 +317,21 @@ hop_layer_flat(const struct hop_layer *l, const char *where, struct hop_err *e)
 }
 
 int
+hop_layer_last_axis(const struct hop_layer *l, const char *where, struct hop_err *e)
+{
+    const struct hop_json *v = hop_json_get(l->config, "axis");
+    int64_t axis;
+
+    if (hop_json_kind(v) == HOP_JSON_ARRAY && hop_json_len(v) == 1)
+        v = hop_json_at(v, 0);
+    axis = hop_json_kind(v) == HOP_JSON_NULL ? -1 : hop_json_int(v);
+    if (axis == -1 || axis == l->in_shape.n_dims)
+        return HOP_OK;
+    return hop_fail(e, HOP_EFORMAT, where, "only the last, -1", "\"axis\" %lld is not supported",
+                    (long long)axis);
+}
+
+int
 hop_layer_weight(struct hop_net *net, struct hop_layer *l, const char *suffix,
                  const struct hop_weight *w, const char *where, struct hop_err *e)
 {
@@ -293,7 +342,8 @@ hop_layer_weight(struct hop_net *net, struct hop_layer *l, const char *suffix,
         return HOP_ENOMEM;
     dst = &net->weights[net->n_weights];
     *dst = *w;
-    snprintf(dst->name, sizeof dst->name, "%s/%s", l->name, suffix);
+    snprintf(dst->name, sizeof dst->name, "%s/%s", l->keras_name, suffix);
+    dst->is_trainable = w->is_trainable && !l->is_frozen;
     dst->n = hop_shape_len(&w->shape);
     if (dst->n < 0 || (size_t)dst->n > n_max - net->n_params)
         return hop_fail(e, HOP_EFORMAT, where, NULL, "too many parameters");

@@ -31,7 +31,7 @@ hop_loss_check(const struct hop_loss *l, const struct hop_net *net, const char *
     const struct hop_layer *last = &net->layers[net->n_layers - 1];
     const struct hop_activation *p = last->params;
 
-    if (strcmp(last->kind->name, "Activation") || p->act != HOP_SOFTMAX)
+    if (strcmp(last->kind->op, "Activation") || p->act != HOP_SOFTMAX)
         return hop_fail(e, HOP_EFORMAT, where, "end the net with activation \"softmax\"",
                         "loss %s needs a softmax output, the net ends with %s", l->name,
                         last->is_inner ? "another activation" : last->kind->name);

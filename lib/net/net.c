@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/graph.h"
 #include "net/layer.h"
 
 /* Keys that any layer's config may hold besides its own. */
@@ -111,8 +112,7 @@ check_common(const struct hop_json *config, const char *where, struct hop_err *e
     const char *name;
     int rc;
 
-    if ((rc = hop_layer_only(config, "trainable", "true", where, e)) ||
-        (rc = hop_layer_only(config, "data_format", "\"channels_last\"", where, e)))
+    if ((rc = hop_layer_only(config, "data_format", "\"channels_last\"", where, e)))
         return rc;
     if (hop_json_kind(dtype) == HOP_JSON_OBJECT) /* Keras 3: a policy */
         dtype = hop_json_get(hop_json_get(dtype, "config"), "name");
@@ -134,12 +134,12 @@ is_named(const struct hop_net *net, const char *name)
     return false;
 }
 
-/* The name in the config, or the first of base, base_1, base_2 ... that no layer before has: for
- * all nets that Keras accepts, the name that it gives. */
+/* The name in the config, or the node's, or the first of base, base_1, base_2 ... that no layer before
+ * has: for all nets that Keras accepts, the name that it gives. */
 static int
-name_layer(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e)
+name_layer(struct hop_net *net, struct hop_layer *l, const char *name, const char *where,
+           struct hop_err *e)
 {
-    const char *name = NULL;
     int n = 0, rc = hop_json_get_str(l->config, "name", false, where, &name, e);
 
     if (rc)
@@ -151,29 +151,37 @@ name_layer(struct hop_net *net, struct hop_layer *l, const char *where, struct h
     snprintf(l->name, sizeof l->name, "%s", name ? name : l->kind->base);
     while (!name && is_named(net, l->name))
         snprintf(l->name, sizeof l->name, "%s_%d", l->kind->base, ++n);
+    snprintf(l->keras_name, sizeof l->keras_name, "%s", l->name);
     return HOP_OK;
 }
 
-/* Append a layer of `kind`; its shape follows from the layer before. */
+/* Append a layer of `kind` that reads the layers in[0..n_in-1]; its shape follows from theirs. */
 static int
 add_layer(struct hop_net *net, const struct hop_layer_kind *kind, const struct hop_json *config,
-          bool is_inner, const char *where, struct hop_err *e)
+          const char *name, bool is_inner, const int *in, int n_in, const char *where,
+          struct hop_err *e)
 {
     struct hop_layer *l;
-    int rc;
+    int i, rc;
 
     if (hop_grow(&net->layers, &net->cap_layers, (size_t)net->n_layers + 1, sizeof *l, e))
         return HOP_ENOMEM;
     l = &net->layers[net->n_layers];
-    *l = (struct hop_layer){.kind = kind, .is_inner = is_inner, .n_in = 1, .config = config};
-    l->in[0] = net->n_layers - 1;
-    l->in_shape = net->n_layers ? l[-1].out_shape : net->input;
+    *l = (struct hop_layer){.kind = kind, .is_inner = is_inner, .n_in = n_in, .config = config};
+    for (i = 0; i < n_in; i++) {
+        l->in[i] = in[i];
+        l->in_shapes[i] = in[i] < 0 ? net->input : net->layers[in[i]].out_shape;
+    }
+    l->in_shape = l->in_shapes[0];
+    l->is_frozen = hop_json_kind(hop_json_get(config, "trainable")) == HOP_JSON_BOOL &&
+                   !hop_json_bool(hop_json_get(config, "trainable"));
     l->i_weight = net->n_weights;
     if (!(l->params = hop_alloc(1, kind->params_size, e)))
         return HOP_ENOMEM;
-    if (is_inner)
-        snprintf(l->name, sizeof l->name, "%.80s/activation", l[-1].name);
-    else if ((rc = name_layer(net, l, where, e))) {
+    if (is_inner) {
+        snprintf(l->keras_name, sizeof l->keras_name, "%s", l[-1].keras_name);
+        snprintf(l->name, sizeof l->name, "%.70s/%.20s", l->keras_name, kind->base);
+    } else if ((rc = name_layer(net, l, name, where, e))) {
         free(l->params);
         return rc;
     }
@@ -186,26 +194,19 @@ add_layer(struct hop_net *net, const struct hop_layer_kind *kind, const struct h
     return HOP_OK;
 }
 
-/* One entry of "layers". */
+/* The layer of a node, and the inner one of its activation. *out: the index of the last. */
 static int
-parse_layer(struct hop_net *net, const struct hop_json *entry, const char *where,
-            struct hop_err *e)
+parse_layer(struct hop_net *net, const struct hop_json *entry, const char *name, const int *in,
+            int n_in, int *out, const char *where, struct hop_err *e)
 {
     const struct hop_json *config = hop_json_get(entry, "config");
     const char *class_name = hop_json_str(hop_json_get(entry, "class_name"));
-    const struct hop_layer_kind *kind;
-    enum hop_act act;
+    const struct hop_layer_kind *kind, *k, *activation = hop_layer_find("Activation");
+    struct hop_activation act;
     const char *act_name = NULL;
-    char known[300];
+    char known[500];
     int rc;
 
-    if (!class_name || (config && hop_json_kind(config) != HOP_JSON_OBJECT))
-        return hop_fail(e, HOP_EFORMAT, where, NULL,
-                        "a layer needs \"class_name\" and an object \"config\"");
-    if ((rc = find_input(net, config, where, e)))
-        return rc;
-    if (!strcmp(class_name, "InputLayer"))
-        return HOP_OK;
     if (!(kind = hop_layer_find(class_name))) {
         hop_layer_known(known, sizeof known);
         return hop_fail(e, HOP_EFORMAT, where, known, "unknown layer \"%.60s\"", class_name);
@@ -213,44 +214,94 @@ parse_layer(struct hop_net *net, const struct hop_json *entry, const char *where
     if (!net->input.n_dims)
         return hop_fail(e, HOP_EFORMAT, where, "give the first layer \"batch_input_shape\"",
                         "the net does not state its input shape");
+    if (n_in > 1 ? !kind->is_merging : kind->is_merging)
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "%s takes %s, got %d", kind->name,
+                        kind->is_merging ? "two inputs or more" : "one input", n_in);
     if ((rc = check_keys(config, kind, where, e)) || (rc = check_common(config, where, e)) ||
-        (rc = add_layer(net, kind, config, false, where, e)))
+        (rc = add_layer(net, kind, config, name, false, in, n_in, where, e)))
         return rc;
-    if (kind == hop_layer_find("Activation") || !hop_json_get(config, "activation"))
+    *out = net->n_layers - 1;
+    for (k = kind; k->then; k = k->then, *out = net->n_layers - 1)
+        if ((rc = add_layer(net, k->then, config, NULL, true, out, 1, where, e)))
+            return rc;
+    if (kind == activation || !hop_json_get(config, "activation"))
         return HOP_OK;
     if ((rc = hop_json_get_str(config, "activation", false, where, &act_name, e)) || !act_name ||
-        (rc = hop_layer_act(act_name, where, &act, e)) || act == HOP_LINEAR)
+        (rc = hop_layer_act(act_name, where, &act, e)) || act.act == HOP_LINEAR)
         return rc;
-    return add_layer(net, hop_layer_find("Activation"), config, true, where, e);
+    rc = add_layer(net, activation, config, NULL, true, out, 1, where, e);
+    *out = net->n_layers - 1;
+    return rc;
+}
+
+/* One node: its layers, and in at[i] the index of the one that its readers read. */
+static int
+parse_node(struct hop_net *net, const struct hop_graph *g, int i, int *at, const char *where,
+           struct hop_err *e)
+{
+    const struct hop_graph_node *node = &g->nodes[i];
+    const struct hop_json *config = hop_json_get(node->entry, "config");
+    const char *class_name = hop_json_str(hop_json_get(node->entry, "class_name"));
+    int in[HOP_NET_INPUTS], k, rc;
+
+    if (!class_name || (config && hop_json_kind(config) != HOP_JSON_OBJECT))
+        return hop_fail(e, HOP_EFORMAT, where, NULL,
+                        "a layer needs \"class_name\" and an object \"config\"");
+    at[i] = -1;
+    if ((rc = find_input(net, config, where, e)) || node->is_input)
+        return rc;
+    in[0] = -1; /* the first layer of a Sequential net without InputLayer */
+    for (k = 0; k < node->n_in; k++)
+        in[k] = at[node->in[k]];
+    return parse_layer(net, node->entry, node->name, in, node->n_in ? node->n_in : 1, &at[i], where, e);
+}
+
+/* Does everything that reads the input, through augmentation and padding, scale it first? */
+static bool
+starts_normalizing(const struct hop_net *net, int from)
+{
+    const char *op;
+    int i, k;
+
+    for (i = 0; i < net->n_layers; i++)
+        for (k = 0; k < net->layers[i].n_in; k++) {
+            if (net->layers[i].in[k] != from)
+                continue;
+            op = net->layers[i].kind->op;
+            if (!strcmp(op, "Augment") || !strcmp(op, "ZeroPadding2D")) {
+                if (!starts_normalizing(net, i))
+                    return false;
+            } else if (strcmp(op, "Rescaling")) {
+                return false;
+            }
+        }
+    return true;
 }
 
 static int
-parse_layers(struct hop_net *net, const struct hop_json *layers, const char *where,
-             struct hop_err *e)
+parse_nodes(struct hop_net *net, const struct hop_graph *g, const char *where, struct hop_err *e)
 {
+    int *at = hop_alloc((size_t)g->n, sizeof *at, e), i, rc = at ? HOP_OK : HOP_ENOMEM;
     char place[700];
     const char *name;
-    size_t i;
-    int rc;
 
-    for (i = 0; i < hop_json_len(layers); i++) {
-        const struct hop_json *entry = hop_json_at(layers, i);
-
-        name = hop_json_str(hop_json_get(hop_json_get(entry, "config"), "name"));
+    for (i = 0; i < g->n && !rc; i++) {
+        name = hop_json_str(hop_json_get(hop_json_get(g->nodes[i].entry, "config"), "name"));
         if (!name)
-            name = hop_json_str(hop_json_get(entry, "class_name"));
-        snprintf(place, sizeof place, "%.500s: layer %zu (%.80s)", where, i, name ? name : "?");
-        if ((rc = parse_layer(net, entry, place, e)))
-            return rc;
+            name = hop_json_str(hop_json_get(g->nodes[i].entry, "class_name"));
+        snprintf(place, sizeof place, "%.500s: layer %d (%.80s)", where, i, name ? name : "?");
+        rc = parse_node(net, g, i, at, place, e);
     }
+    free(at);
+    if (rc)
+        return rc;
     if (!net->n_layers)
         return hop_fail(e, HOP_EFORMAT, where, NULL, "the net has no layer");
     net->output = net->layers[net->n_layers - 1].out_shape;
     if (net->output.n_dims != 1)
         return hop_fail(e, HOP_EFORMAT, where, "end with Flatten and Dense",
                         "the net's output is not flat");
-    name = net->layers[0].kind->name;
-    net->is_normalizing = !strcmp(name, "Rescaling") || !strcmp(name, "Normalization");
+    net->is_normalizing = starts_normalizing(net, -1);
     return HOP_OK;
 }
 
@@ -258,25 +309,24 @@ int
 hop_net_parse(const struct hop_json *keras, const char *where, struct hop_net **out,
               struct hop_err *e)
 {
-    const char *class_name = hop_json_str(hop_json_get(keras, "class_name"));
-    const struct hop_json *config = hop_json_get(keras, "config"), *layers;
+    const struct hop_json *config = hop_json_get(keras, "config");
     const char *name = hop_json_str(hop_json_get(config, "name"));
+    struct hop_graph g;
     struct hop_net *net;
     int i, rc;
 
     *out = NULL;
-    if (!class_name || strcmp(class_name, "Sequential"))
-        return hop_fail(e, HOP_EFORMAT, where, "known: Sequential",
-                        class_name ? "unknown kind of net \"%.60s\"" : "not a Keras JSON net%s",
-                        class_name ? class_name : "");
-    layers = hop_json_kind(config) == HOP_JSON_ARRAY ? config : hop_json_get(config, "layers");
-    if (hop_json_kind(layers) != HOP_JSON_ARRAY)
-        return hop_fail(e, HOP_EFORMAT, where, NULL, "\"config\" has no array \"layers\"");
-    if (!(net = hop_alloc(1, sizeof *net, e)))
+    if ((rc = hop_graph_read(keras, where, &g, e)))
+        return rc;
+    if (!(net = hop_alloc(1, sizeof *net, e))) {
+        hop_graph_clear(&g);
         return HOP_ENOMEM;
+    }
     snprintf(net->name, sizeof net->name, "%s", name ? name : "sequential");
-    if ((rc = find_input(net, hop_json_get(keras, "config"), where, e)) ||
-        (rc = parse_layers(net, layers, where, e))) {
+    if (!(rc = find_input(net, config, where, e)))
+        rc = parse_nodes(net, &g, where, e);
+    hop_graph_clear(&g);
+    if (rc) {
         hop_net_free(net);
         return rc;
     }

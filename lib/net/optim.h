@@ -12,7 +12,22 @@
 #include "base/err.h"
 #include "format/json.h"
 
-enum { HOP_MAX_SLOTS = 3, HOP_MAX_HYPER = 8, HOP_HYPER_LR = 0, HOP_HYPER_DECAY = 1 };
+enum { HOP_MAX_SLOTS = 3, HOP_MAX_HYPER = 14 };
+
+/* Hyperparameters that every optimizer has, at these places; its own follow. */
+enum {
+    HOP_HYPER_LR,
+    HOP_HYPER_DECAY,           /* lr / (1 + decay * steps done) */
+    HOP_HYPER_WEIGHT_DECAY,    /* w -= weight_decay * lr * w before the step (decoupled) */
+    HOP_HYPER_CLIPNORM,        /* 0 = off: each weight's gradient to at most this norm */
+    HOP_HYPER_CLIPVALUE,       /* 0 = off: each gradient value to within +- this */
+    HOP_HYPER_GLOBAL_CLIPNORM, /* 0 = off: all gradients together to at most this norm */
+    HOP_HYPER_OWN
+};
+#define HOP_COMMON_HYPER(lr, weight_decay)                                                         \
+    {"lr", false, lr, 0, 1e6}, {"decay", false, 0, 0, 1e6},                                        \
+        {"weight_decay", false, weight_decay, 0, 1e6}, {"clipnorm", false, 0, 0, 1e30},            \
+        {"clipvalue", false, 0, 0, 1e30}, {"global_clipnorm", false, 0, 0, 1e30}
 
 struct hop_hyper {
     const char *name; /* key in the config line; booleans are 0 or 1 */
@@ -22,7 +37,7 @@ struct hop_hyper {
 
 struct hop_optim {
     const char *name;
-    /* hyper[0] is "lr", hyper[1] is "decay"; ends with a NULL name */
+    /* begins with HOP_COMMON_HYPER, ends with a NULL name */
     struct hop_hyper hyper[HOP_MAX_HYPER + 1];
     /* Names of the slots in use for these hyperparameters, in arena order. At most HOP_MAX_SLOTS;
      * returns how many. names may be NULL. */
@@ -31,6 +46,8 @@ struct hop_optim {
      * t: number of this step, from 1. Element i depends on element i alone. */
     void (*step)(const double *hyper, double lr, int64_t t, size_t n, float *w, const float *g,
                  float *const *slots);
+    /* What slot i holds before the first step; NULL = zeros. */
+    float (*slot_start)(const double *hyper, int i_slot);
 };
 
 /* hop_optim_find - by name. Err: HOP_EFORMAT listing the known names. */
@@ -42,7 +59,22 @@ int hop_optim_find(const char *name, const char *where, const struct hop_optim *
 int hop_optim_conf(const struct hop_optim *o, const struct hop_json *config, const char *where,
                    double *hyper, struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_optim_lr - the rate of step t (from 1): lr / (1 + decay * (t - 1)). */
-double hop_optim_lr(const double *hyper, int64_t t);
+/* hop_optim_lr - the rate of step t (from 1): lr / (1 + decay * (t - 1)) times the schedule's factor
+ * (lr may be NULL: no schedule). */
+struct hop_lr;
+double hop_optim_lr(const double *hyper, const struct hop_lr *lr, int64_t t);
+
+/* One trainable weight as a device keeps it. n counts padding too, which is 0 in w and g. */
+struct hop_optim_part {
+    size_t n;
+    float *w, *g;
+    float *slots[HOP_MAX_SLOTS];
+};
+
+/* hop_optim_update - step t for all weights: clipping (global_clipnorm, else clipnorm, else
+ * clipvalue, as Keras chooses), weight decay, the kind's step. g may be changed. Norms are summed in
+ * double in memory order. Returns the rate. */
+double hop_optim_update(const struct hop_optim *o, const double *hyper, const struct hop_lr *lr,
+                        int64_t t, struct hop_optim_part *parts, size_t n_parts);
 
 #endif

@@ -7,12 +7,12 @@
 #include <math.h>
 
 #include "base/num.h"
-#include "net/optim.h"
+#include "net/optim_adam.h"
 
-enum { LR, DECAY, BETA_1, BETA_2, EPSILON, AMSGRAD };
+enum { BETA_1 = HOP_HYPER_OWN, BETA_2, EPSILON, AMSGRAD };
 
-static int
-slots(const double *hyper, const char **names)
+int
+hop_adam_slots(const double *hyper, const char **names)
 {
     if (names) {
         names[0] = "m";
@@ -25,8 +25,8 @@ slots(const double *hyper, const char **names)
     return 3;
 }
 
-static void
-step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
+void
+hop_adam_step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
      const float *restrict g, float *const *slot)
 {
     double c1 = 1.0 - hop_powi(hyper[BETA_1], (uint64_t)t);
@@ -56,12 +56,9 @@ step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
 
 const struct hop_optim hop_optim_adam = {
     "adam",
-    {{"lr", false, 0.001, 0, 1e6},
-     {"decay", false, 0, 0, 1e6},
-     {"beta_1", false, 0.9, 0, 0.999999},
-     {"beta_2", false, 0.999, 0, 0.9999999},
-     {"epsilon", false, 1e-7, 0, 1},
-     {"amsgrad", true, 0, 0, 1}},
-    slots,
-    step,
+    {HOP_COMMON_HYPER(0.001, 0),
+     HOP_ADAM_HYPER},
+    hop_adam_slots,
+    hop_adam_step,
+    NULL,
 };

@@ -8,7 +8,7 @@
 
 #include "net/optim.h"
 
-enum { LR, DECAY, RHO, EPSILON, MOMENTUM, CENTERED };
+enum { RHO = HOP_HYPER_OWN, EPSILON, MOMENTUM, CENTERED };
 
 static int
 slots(const double *hyper, const char **names)
@@ -96,12 +96,12 @@ step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
 
 const struct hop_optim hop_optim_rmsprop = {
     "rmsprop",
-    {{"lr", false, 0.001, 0, 1e6},
-     {"decay", false, 0, 0, 1e6},
+    {HOP_COMMON_HYPER(0.001, 0),
      {"rho", false, 0.9, 0, 1},
-     {"epsilon", false, 1e-7, 0, 1},
+     {"epsilon", false, 1e-7, 1e-30, 1},
      {"momentum", false, 0, 0, 1},
      {"centered", true, 0, 0, 1}},
     slots,
     step,
+    NULL,
 };

@@ -2,7 +2,7 @@
  * w += m v - lr g. */
 #include "net/optim.h"
 
-enum { LR, DECAY, MOMENTUM, NESTEROV };
+enum { MOMENTUM = HOP_HYPER_OWN, NESTEROV };
 
 static int
 slots(const double *hyper, const char **names)
@@ -41,10 +41,10 @@ step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
 
 const struct hop_optim hop_optim_sgd = {
     "sgd",
-    {{"lr", false, 0.01, 0, 1e6},
-     {"decay", false, 0, 0, 1e6},
+    {HOP_COMMON_HYPER(0.01, 0),
      {"momentum", false, 0, 0, 1},
      {"nesterov", true, 0, 0, 1}},
     slots,
     step,
+    NULL,
 };

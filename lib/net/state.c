@@ -32,7 +32,8 @@ hop_train_conf_parse(const struct hop_json *config, const char *where, struct ho
         (rc = hop_json_get_int(config, "until", false, 1, 1e9, where, &c->until, e)) ||
         (rc = hop_loss_find(loss, where, &c->loss, e)) ||
         (rc = hop_optim_find(optim, where, &c->optim, e)) ||
-        (rc = hop_optim_conf(c->optim, config, where, c->hyper, e)))
+        (rc = hop_optim_conf(c->optim, config, where, c->hyper, e)) ||
+        (rc = hop_lr_parse(config, where, &c->lr, e)))
         return rc;
     snprintf(c->id, sizeof c->id, "%s", id);
     c->n_slots = c->optim->slots(c->hyper, c->slot_names);
@@ -79,7 +80,8 @@ hop_training_init(struct hop_json *take_config, struct hop_json *take_architectu
                   const char *where, struct hop_model *m, struct hop_training *t,
                   struct hop_err *e)
 {
-    int rc;
+    size_t k;
+    int i, rc;
 
     *m = (struct hop_model){.config = take_config, .architecture = take_architecture};
     if ((rc = open_net(m->config, m->architecture, where, t, e))) {
@@ -89,6 +91,9 @@ hop_training_init(struct hop_json *take_config, struct hop_json *take_architectu
     m->history = hop_json_array();
     snprintf(m->id, sizeof m->id, "%s", t->conf.id);
     hop_init_weights(t->net, (uint64_t)t->conf.seed, t->conf.id, t->weights);
+    for (i = 0; t->conf.optim->slot_start && i < t->conf.n_slots; i++)
+        for (k = 0; k < t->net->n_trainable; k++)
+            t->slots[i][k] = t->conf.optim->slot_start(t->conf.hyper, i);
     return HOP_OK;
 }
 

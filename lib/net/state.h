@@ -10,6 +10,7 @@
 #include "format/model.h"
 #include "format/shard.h"
 #include "net/loss.h"
+#include "net/lr.h"
 #include "net/net.h"
 #include "net/optim.h"
 
@@ -18,6 +19,7 @@ struct hop_train_conf {
     char id[128];
     const struct hop_optim *optim;
     double hyper[HOP_MAX_HYPER];
+    struct hop_lr lr;
     int n_slots;
     const char *slot_names[HOP_MAX_SLOTS];
     const struct hop_loss *loss;
@@ -26,7 +28,7 @@ struct hop_train_conf {
 };
 
 /* hop_train_conf_parse - keys: id, optimizer ("sgd"), its hyperparameters, loss
- * ("categorical_crossentropy"), batch_size (32), seed (1), passes (1), until (1), normalization
+ * ("categorical_crossentropy"), a learning-rate schedule (net/lr.h), batch_size (32), seed (1), passes (1), until (1), normalization
  * ("auto" | "standard" (x-mean)/std | "unit" x/255 | "none"; auto = none for nets that start with
  * Rescaling or Normalization, else standard). Other keys pass. Err: HOP_EFORMAT. */
 int hop_train_conf_parse(const struct hop_json *config, const char *where,

@@ -26,6 +26,19 @@
 #define FLATTEN           LAYER("Flatten", "")
 #define GLOBAL            LAYER("GlobalAveragePooling2D", "")
 #define BNORM             LAYER("BatchNormalization", "")
+#define DEPTHWISE(size, stride, mult, act)                                                         \
+    LAYER("DepthwiseConv2D", "\"kernel_size\":" #size ",\"strides\":" #stride                       \
+                             ",\"depth_multiplier\":" #mult ",\"padding\":\"same\",\"activation\":\"" #act "\"")
+/* A layer of a functional net: its name, class, what it reads (FROM: names), config. The input is
+ * "in"; the last layer must be named "top". */
+#define FROM(name) "\"" #name "\""
+#define NODE(name, class, from, config)                                                            \
+    "{\"class_name\":\"" class "\",\"name\":\"" #name "\",\"config\":{" config "},"                  \
+    "\"inbound_nodes\":[" from "]},"
+#define NCONV(name, from, k, size, act)                                                            \
+    NODE(name, "Conv2D", FROM(from), "\"filters\":" #k ",\"kernel_size\":" #size                     \
+         ",\"padding\":\"same\",\"activation\":\"" #act "\"")
+#define NACT(name, from, act) NODE(name, "Activation", FROM(from), "\"activation\":\"" #act "\"")
 /* clang-format on */
 
 enum { N_CLASSES = 5 };
@@ -41,22 +54,41 @@ die(const char *what, const struct hop_err *e)
 __attribute__((unused)) static struct hop_net *
 make_net(const char *input, const char *layers)
 {
+    bool is_graph = strstr(layers, "inbound_nodes");
     struct hop_str text = {0};
     struct hop_err e = {0};
     struct hop_json *j = NULL;
     struct hop_net *net = NULL;
 
     hop_str_addf(&text,
-                 "{\"class_name\":\"Sequential\",\"config\":{\"name\":\"t\",\"layers\":["
-                 "{\"class_name\":\"InputLayer\",\"config\":{\"batch_input_shape\":[null,%s]}},"
-                 "%s{\"class_name\":\"Dense\",\"config\":{\"units\":%d,"
-                 "\"activation\":\"softmax\"}}]}}",
-                 input, layers, N_CLASSES);
+                 "{\"class_name\":\"%s\",\"config\":{\"name\":\"t\",\"layers\":["
+                 "{\"class_name\":\"InputLayer\",%s\"config\":{\"batch_input_shape\":[null,%s]}},"
+                 "%s{\"class_name\":\"Dense\",%s\"config\":{\"units\":%d,"
+                 "\"activation\":\"softmax\"}}]%s}}",
+                 is_graph ? "Functional" : "Sequential", is_graph ? "\"name\":\"in\"," : "", input,
+                 layers, is_graph ? "\"name\":\"out\",\"inbound_nodes\":[\"top\"]," : "", N_CLASSES,
+                 is_graph ? ",\"output_layers\":[[\"out\",0,0]]" : "");
     if (hop_json_parse(hop_str_c(&text), text.n, layers, &j, &e) ||
         hop_net_parse(j, layers, &net, &e))
         die(layers, &e);
     hop_json_free(j);
     hop_str_clear(&text);
+    return net;
+}
+
+/* One of the zoo. */
+__attribute__((unused)) static struct hop_net *
+read_net(const char *name)
+{
+    struct hop_err e = {0};
+    struct hop_json *j = NULL;
+    struct hop_net *net = NULL;
+    char path[200];
+
+    snprintf(path, sizeof path, "share/nets/%s.json", name);
+    if (hop_json_read_file(path, &j, &e) || hop_net_parse(j, path, &net, &e))
+        die(path, &e);
+    hop_json_free(j);
     return net;
 }
 

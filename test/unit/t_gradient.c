@@ -57,6 +57,48 @@ static const struct row {
      CONV(4, 3, 3, 1, same, relu) POOL("MaxPooling2D", 2, 2, valid) FLATTEN},
     {"max pooling same, overlapping", "7,6,2",
      CONV(4, 3, 3, 1, same, tanh) POOL("MaxPooling2D", 3, 2, same) FLATTEN},
+    {"leaky, selu, softplus", "7",
+     LAYER("LeakyReLU", "\"alpha\":0.2") DENSE(9, selu) DENSE(8, softplus)},
+    {"gelu, swish", "7", DENSE(9, gelu) DENSE(8, swish)},
+    {"bounded leaky ReLU", "7", DENSE(9, linear) LAYER("ReLU", "\"max_value\":0.7,\"negative_slope\":0.1")},
+    {"groups", "5,5,4",
+     LAYER("Conv2D", "\"filters\":6,\"kernel_size\":3,\"groups\":2,\"activation\":\"tanh\"") FLATTEN},
+    {"dilation", "7,9,2",
+     LAYER("Conv2D", "\"filters\":3,\"kernel_size\":[2,3],\"dilation_rate\":[3,2],"
+                     "\"padding\":\"same\",\"activation\":\"tanh\"") FLATTEN},
+    {"depthwise multiplier 2", "5,6,3", DEPTHWISE(3, 2, 2, tanh) FLATTEN},
+    {"depthwise of 1x1", "1,1,3", DEPTHWISE(3, 1, 1, tanh) FLATTEN},
+    {"separable", "5,6,3",
+     LAYER("SeparableConv2D", "\"filters\":4,\"kernel_size\":3,\"depth_multiplier\":2,"
+                              "\"activation\":\"tanh\"") FLATTEN},
+    {"zero padding", "4,3,2",
+     CONV(3, 3, 3, 1, same, tanh) LAYER("ZeroPadding2D", "\"padding\":[[1,2],[0,3]]") FLATTEN},
+    {"reshape", "60", DENSE(60, tanh) LAYER("Reshape", "\"target_shape\":[4,-1,3]")
+         CONV(3, 3, 3, 1, same, tanh) FLATTEN},
+    {"global max pooling", "5,4,2", CONV(7, 3, 3, 1, same, tanh) LAYER("GlobalMaxPooling2D", "")},
+    {"layer norm flat", "7", DENSE(9, tanh) LAYER("LayerNormalization", "")},
+    {"layer norm images", "4,4,2",
+     CONV(5, 3, 3, 1, same, tanh) LAYER("LayerNormalization", "\"epsilon\":0.1") FLATTEN},
+    {"layer norm without scale, center", "4,4,2",
+     CONV(5, 3, 3, 1, same, tanh) LAYER("LayerNormalization", "\"scale\":false")
+         CONV(5, 3, 3, 1, same, tanh) LAYER("LayerNormalization", "\"center\":false") FLATTEN},
+    {"spatial dropout", "4,4,2",
+     CONV(9, 3, 3, 1, same, tanh) LAYER("SpatialDropout2D", "\"rate\":0.4") FLATTEN},
+    {"batch norm relu", "5,4,2", CONV(4, 3, 3, 1, same, linear) BNORM ACT(relu) FLATTEN},
+    {"a value read three times", "4,4,2",
+     NCONV(a, in, 4, 3, tanh) NCONV(b, a, 4, 3, tanh) NCONV(c, a, 4, 1, tanh)
+         NODE(d, "Add", FROM(a) "," FROM(b) "," FROM(c), "") NODE(top, "Flatten", FROM(d), "")},
+    {"Add(x,x)", "7",
+     NODE(a, "Dense", FROM(in), "\"units\":9,\"activation\":\"tanh\"")
+         NODE(b, "Add", FROM(a) "," FROM(a), "") NACT(top, b, tanh)},
+    {"Multiply, Multiply(x,x,y)", "7",
+     NODE(a, "Dense", FROM(in), "\"units\":9,\"activation\":\"tanh\"")
+         NODE(b, "Dense", FROM(a), "\"units\":9,\"activation\":\"sigmoid\"")
+             NODE(c, "Multiply", FROM(a) "," FROM(b), "")
+                 NODE(top, "Multiply", FROM(c) "," FROM(c) "," FROM(b), "")},
+    {"Concatenate of three widths", "4,4,2",
+     NCONV(a, in, 4, 3, tanh) NCONV(b, a, 3, 3, tanh) NCONV(c, in, 1, 1, tanh)
+         NODE(d, "Concatenate", FROM(a) "," FROM(b) "," FROM(c), "") NODE(top, "Flatten", FROM(d), "")},
 };
 /* clang-format on */
 

@@ -34,14 +34,21 @@ static const char architecture[] =
 static const char *const optimizers[] = {
     "\"optimizer\":\"sgd\",\"lr\":0.1", "\"optimizer\":\"sgd\",\"momentum\":0.9,\"decay\":0.01",
     "\"optimizer\":\"sgd\",\"momentum\":0.9,\"nesterov\":true",
-    "\"optimizer\":\"rmsprop\",\"decay\":0.001", "\"optimizer\":\"adam\",\"decay\":0.01"};
+    "\"optimizer\":\"rmsprop\",\"decay\":0.001", "\"optimizer\":\"adam\",\"decay\":0.01",
+    "\"optimizer\":\"adamw\",\"schedule\":\"cosine\",\"decay_steps\":30,\"warmup_steps\":5",
+    "\"optimizer\":\"nadam\",\"clipnorm\":0.5",
+    "\"optimizer\":\"adagrad\",\"lr\":0.05,\"global_clipnorm\":0.5",
+    "\"optimizer\":\"adadelta\",\"lr\":1,\"clipvalue\":0.1",
+    "\"optimizer\":\"lion\",\"weight_decay\":0.1,\"schedule\":\"onecycle\",\"decay_steps\":21"};
 
 /* What ref makes of them, on every machine and with every compiler (law 3). A change here is a
  * change of the numerics: say so in NEWS.md and raise ref's fingerprint. */
 static const char *const ref_digests[] = {
     "4d475976e853b1cbb3be963ef9ad19d8", "c7b65501f52bbd9cd114f14fbf7f4a47",
     "21546b8554b3ddd996af4cdaee100a90", "e5d011de4e863fad108f19219702ddd3",
-    "0df24a580e56c967b39051f334a371da"};
+    "0df24a580e56c967b39051f334a371da", "ab053ba5429d8bb535b92fb40632446b",
+    "932fe227f41fb41adb3cb76f141242b2", "432ef99a9c3d98e9348aca768b1f4bf6",
+    "8bfff12ab53e0a2d2a6298d6f9016843", "71e83c026fe19bbc584eb80a9ab608b8"};
 
 static void
 make_data(void)
@@ -92,6 +99,7 @@ open_session(const struct hop_device_ops *ops, struct hop_training *t, struct ho
     struct hop_err e = {0};
 
     memcpy(spec.optim_conf, t->conf.hyper, sizeof spec.optim_conf);
+    spec.lr = t->conf.lr;
     must(hop_session_open(ops->name, 1, &spec, state, s, &e), &e);
 }
 

@@ -31,7 +31,9 @@ test_zoo(void)
         size_t n_params, n_trainable;
     } zoo[] = {{"cifar10-cnn1", 1250858, 1250858}, {"cifar10-cnn2", 552874, 551722},
                {"cifar10-cnn3", 550570, 550570},   {"lenet5", 61706, 61706},
-               {"mlp", 669706, 669706}};
+               {"mlp", 669706, 669706},            {"resnet20", 274442, 273066},
+               {"resnet9", 6577600, 6573120},      {"vgg16", 138357544, 138357544},
+               {"resnet50", 25636712, 25583592},   {"mobilenet-small", 74858, 72874}};
     struct hop_json *config, *architecture;
     struct hop_err e = {0};
     struct hop_net *net;
@@ -155,6 +157,12 @@ test_init(void)
     "\"config\":{\"batch_input_shape\":[null,8,8,3]}}," layers "]}}"
 #define LAYER(name, config) "{\"class_name\":\"" name "\",\"config\":{" config "}}"
 #define FLAT                LAYER("Flatten", "")
+#define GRAPH(nodes)                                                                               \
+    "{\"class_name\":\"Functional\",\"config\":{\"layers\":["                                     \
+    NODE("InputLayer", "in", "\"batch_input_shape\":[null,8,8,3]", "") "," nodes "]}}"
+#define NODE(class, name, config, in)                                                              \
+    "{\"class_name\":\"" class "\",\"name\":\"" name "\",\"config\":{" config "},"               \
+    "\"inbound_nodes\":[" in "]}"
 
 static void
 test_refusals(void)
@@ -163,13 +171,28 @@ test_refusals(void)
         const char *text, *what, *hint;
     } bad[] = {
         {"{}", "not a Keras JSON net", "Sequential"},
-        {"{\"class_name\":\"Functional\",\"config\":{}}", "unknown kind of net \"Functional\"",
-         "Sequential"},
+        {"{\"class_name\":\"Graph\",\"config\":{}}", "unknown kind of net \"Graph\"", "Functional"},
+        {"{\"class_name\":\"Functional\",\"config\":{}}", "has no array \"layers\"", ""},
         {NET(LAYER("LSTM", "\"units\":3")), "unknown layer \"LSTM\"", "Conv2D"},
         {NET(LAYER("Conv2D", "\"filters\":3,\"kernel_size\":3,\"paddding\":\"same\"")),
          "unknown option \"paddding\"", "padding"},
-        {NET(LAYER("Conv2D", "\"filters\":3,\"kernel_size\":3,\"dilation_rate\":[2,2]")),
-         "\"dilation_rate\" is not supported", "only 1"},
+        {NET(LAYER("Conv2D", "\"filters\":3,\"kernel_size\":3,\"dilation_rate\":2,\"strides\":2")),
+         "has both strides and dilation_rate", ""},
+        {NET(LAYER("Conv2D", "\"filters\":4,\"kernel_size\":3,\"groups\":2")),
+         "2 groups for 3 channels", "divide"},
+        {NET(LAYER("Add", "")), "Add takes two inputs or more, got 1", ""},
+        {GRAPH(NODE("Conv2D", "a", "\"filters\":3,\"kernel_size\":3", "\"in\"") ","
+                   NODE("Add", "b", "", "\"a\",\"in\"")),
+         "its inputs are 6x6x3 and 8x8x3", "one shape"},
+        {GRAPH(NODE("Flatten", "a", "", "\"b\"") "," NODE("Flatten", "b", "", "\"a\"")),
+         "layer \"a\" reads \"b\", which follows it", ""},
+        {GRAPH(NODE("Flatten", "a", "", "\"c\"")), "layer \"a\" reads \"c\", which is no layer", ""},
+        {GRAPH(NODE("Flatten", "a", "", "\"in\"") "," NODE("Flatten", "b", "", "\"in\"")),
+         "layer \"a\" leads nowhere", "one output"},
+        {GRAPH(NODE("InputLayer", "in2", "\"batch_input_shape\":[null,8,8,3]", "") ","
+                   NODE("Add", "a", "", "\"in\",\"in2\"") "," NODE("Flatten", "b", "", "\"a\"")),
+         "the net has 2 inputs", "one InputLayer"},
+        {GRAPH(NODE("Flatten", "a", "", "[\"in\",1,0,{}]")), "layer \"in\" is shared", ""},
         {NET(LAYER("Conv2D", "\"filters\":-1,\"kernel_size\":3")), "\"filters\" -1 is out of range",
          "1 to"},
         {NET(LAYER("Conv2D", "\"filters\":3")), "\"kernel_size\" is missing", ""},
@@ -182,8 +205,6 @@ test_refusals(void)
          "unknown activation \"mish\"", "relu"},
         {NET(FLAT "," LAYER("Dense", "\"units\":3,\"kernel_initializer\":\"orthogonal\"")),
          "unknown \"kernel_initializer\" \"orthogonal\"", "he_normal"},
-        {NET(FLAT "," LAYER("Dense", "\"units\":3,\"trainable\":false")),
-         "\"trainable\": false is not supported", "true"},
         {NET(FLAT "," LAYER("Dropout", "\"rate\":1.0")), "would drop everything", ""},
         {NET(LAYER("MaxPooling2D", "\"pool_size\":[2,2,2]")), "\"pool_size\" is not a size", ""},
         {NET(LAYER("MaxPooling2D", "")), "the net's output is not flat", "Flatten"},
@@ -210,6 +231,48 @@ test_refusals(void)
     }
 }
 
+/* One residual block in the three ways of writing inbound_nodes; layers out of order. */
+static void
+test_graphs(void)
+{
+    static const char *const text[] = {
+        /* names */
+        GRAPH(NODE("Dense", "d", "\"units\":4,\"activation\":\"softmax\"", "\"f\"") ","
+              NODE("Conv2D", "c", "\"filters\":3,\"kernel_size\":3,\"padding\":\"same\","
+                                  "\"activation\":\"relu\"", "\"in\"") ","
+              NODE("Flatten", "f", "", "\"a\"") "," NODE("Add", "a", "", "\"c\",\"in\"")),
+        /* Keras 2 */
+        GRAPH(NODE("Conv2D", "c", "\"filters\":3,\"kernel_size\":3,\"padding\":\"same\","
+                                  "\"activation\":\"relu\"", "[[\"in\",0,0,{}]]") ","
+              NODE("Add", "a", "", "[[\"c\",0,0,{}],[\"in\",0,0,{}]]") ","
+              NODE("Flatten", "f", "", "[[\"a\",0,0,{}]]") ","
+              NODE("Dense", "d", "\"units\":4,\"activation\":\"softmax\"", "[[\"f\",0,0,{}]]")),
+#define TENSOR(name)                                                                               \
+    "{\"class_name\":\"__keras_tensor__\",\"config\":{\"shape\":[null,8],\"dtype\":\"float32\","    \
+    "\"keras_history\":[\"" name "\",0,0]}}"
+#define ARGS(tensors) "{\"args\":[" tensors "],\"kwargs\":{\"mask\":null}}"
+        /* Keras 3 */
+        GRAPH(NODE("Conv2D", "c", "\"filters\":3,\"kernel_size\":3,\"padding\":\"same\","
+                                  "\"activation\":\"relu\"", ARGS(TENSOR("in"))) ","
+              NODE("Add", "a", "", ARGS("[" TENSOR("c") "," TENSOR("in") "]")) ","
+              NODE("Flatten", "f", "", ARGS(TENSOR("a"))) ","
+              NODE("Dense", "d", "\"units\":4,\"activation\":\"softmax\"", ARGS(TENSOR("f")))),
+    };
+    struct hop_err e;
+    struct hop_net *net;
+    size_t i;
+
+    for (i = 0; i < HOP_LEN(text); i++) {
+        hop_err_clear(&e);
+        net = parse(text[i], &e);
+        ok(net && net->n_layers == 6 && !strcmp(net->layers[2].name, "a") &&
+               net->layers[2].n_in == 2 && net->layers[2].in[0] == 1 && net->layers[2].in[1] == -1 &&
+               net->output.d[0] == 4,
+           "a residual block, written in way %zu %s", i, e.what);
+        hop_net_free(net);
+    }
+}
+
 static void
 test_configs(void)
 {
@@ -223,6 +286,10 @@ test_configs(void)
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"batch_size\":-5}",
          "\"batch_size\" -5 is out of range"},
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"lr\":\"fast\"}", "\"lr\" is a string"},
+        {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"schedule\":\"warp\"}", "unknown schedule \"warp\""},
+        {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"schedule\":\"cosine\"}", "needs \"decay_steps\""},
+        {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"schedule\":\"piecewise\",\"boundaries\":[5],"
+         "\"factors\":[1]}", "do not fit each other"},
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"loss\":\"mae\"}", "unknown loss \"mae\""},
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"nesterov\":1}", "\"nesterov\" is a whole number"},
         {"{\"optimizer\":\"sgd\"}", "\"id\" is missing"},
@@ -235,7 +302,8 @@ test_configs(void)
     size_t i;
 
     ok(!hop_json_parse(good, strlen(good), "t", &j, &e) && !hop_train_conf_parse(j, "t", &c, &e) &&
-           c.hyper[0] == 0.5 && c.hyper[2] == 0.9 && c.hyper[3] == 1 && c.batch_size == 7 &&
+           c.hyper[HOP_HYPER_LR] == 0.5 && c.hyper[HOP_HYPER_OWN] == 0.9 &&
+           c.hyper[HOP_HYPER_OWN + 1] == 1 && c.batch_size == 7 &&
            c.n_slots == 1 && !strcmp(c.slot_names[0], "momentum") && c.seed == 1,
        "a config line with a stranger key %s", e.what);
     hop_json_free(j);
@@ -256,6 +324,7 @@ main(void)
     test_names();
     test_init();
     test_refusals();
+    test_graphs();
     test_configs();
     return tap_end();
 }

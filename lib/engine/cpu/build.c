@@ -1,12 +1,31 @@
 /* What the op_*.c need to append their steps. 1 memory  2 steps  3 values  4 gradients  5 weights
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/cpu/plan.h"
 
 /* ---- 1 memory ---- */
+
+/* Zeroed; the large ones in huge pages where the system has them, which spares the CPU's table of
+ * addresses. */
+static float *
+alloc_bytes(size_t bytes, struct hop_err *e)
+{
+#ifdef MADV_HUGEPAGE
+    const size_t page = (size_t)2 << 20;
+    void *p;
+
+    if (bytes >= page && bytes < SIZE_MAX / 2 && !posix_memalign(&p, page, bytes)) {
+        madvise(p, bytes, MADV_HUGEPAGE); /* a wish */
+        return memset(p, 0, bytes);
+    }
+#endif
+    return hop_alloc_floats((bytes + 3) / 4, e);
+}
 
 void *
 hop_cpu_own(struct hop_cpu_prog *g, size_t bytes, struct hop_err *e)
@@ -15,7 +34,7 @@ hop_cpu_own(struct hop_cpu_prog *g, size_t bytes, struct hop_err *e)
 
     if (!o)
         return NULL;
-    if (!(o->p = hop_alloc_floats((bytes + 3) / 4, e))) {
+    if (!(o->p = alloc_bytes(bytes, e))) {
         free(o);
         return NULL;
     }
@@ -42,7 +61,7 @@ hop_cpu_buf_get(struct hop_plan *p, size_t bytes, struct hop_err *e)
     }
     if (!(b = hop_alloc(1, sizeof *b, e)))
         return NULL;
-    if (!(b->p = hop_alloc_floats((bytes + 3) / 4, e))) {
+    if (!(b->p = alloc_bytes(bytes, e))) {
         free(b);
         return NULL;
     }
@@ -124,6 +143,12 @@ reorder(struct hop_cpu_prog *g, enum hop_cpu_list list, const struct hop_dn_md *
 /* ---- 3 values ---- */
 
 int
+hop_cpu_in(const struct hop_cpu_prog *g, int i, int k)
+{
+    return g->plan->spec.net->layers[i].in[k] + 1;
+}
+
+int
 hop_cpu_value_new(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, struct hop_err *e)
 {
     struct hop_cpu_value *v = &g->values[i];
@@ -188,61 +213,124 @@ hop_cpu_value_any(struct hop_cpu_prog *g, int i, struct hop_err *e)
 }
 
 void
-hop_cpu_value_alias(struct hop_cpu_prog *g, int i)
+hop_cpu_value_alias(struct hop_cpu_prog *g, int from, int to)
 {
-    struct hop_cpu_value *from = &g->values[i], *to = &g->values[i + 1];
+    struct hop_cpu_value *x = &g->values[from], *y = &g->values[to];
 
-    to->md = from->md;
-    to->buf = from->buf;
-    to->buf->n_refs++;
-    to->keep = from->keep;
+    y->md = x->md;
+    y->buf = x->buf;
+    y->buf->n_refs++;
+    y->keep = x->keep;
+    y->is_shared = y->is_shared || x->is_shared;
 }
 
 bool
-hop_cpu_can_overwrite(const struct hop_cpu_prog *g, int i, enum hop_cpu_keep max)
+hop_cpu_can_overwrite(const struct hop_cpu_prog *g, int v, enum hop_cpu_keep max)
 {
-    return !g->is_training || g->values[i].keep <= max;
+    return !g->values[v].is_shared && (!g->is_training || g->values[v].keep <= max);
 }
 
 /* ---- 4 gradients ---- */
 
-int
-hop_cpu_grad_new(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, struct hop_err *e)
+struct hop_cpu_buf *
+hop_cpu_grad_new(struct hop_cpu_prog *g, const struct hop_dn_md *md, struct hop_err *e)
 {
-    struct hop_cpu_buf *b = hop_cpu_buf_get(g->plan, hop_dn_md_bytes(md), e);
+    return hop_cpu_buf_get(g->plan, hop_dn_md_bytes(md), e);
+}
 
-    if (!b)
+struct hop_cpu_buf *
+hop_cpu_grad_over(struct hop_cpu_prog *g, struct hop_cpu_buf *dy, const struct hop_dn_md *md,
+                  struct hop_err *e)
+{
+    if (dy->n_refs > 1)
+        return hop_cpu_grad_new(g, md, e);
+    dy->n_refs++;
+    return dy;
+}
+
+struct sum {
+    size_t n;
+    const float *a, *b;
+    float *out; /* may be a or b */
+};
+
+HOP_CPU_HOT static void
+run_sum(void *arg, const struct hop_cpu_now *now)
+{
+    const struct sum *s = arg;
+    const float *a = s->a, *b = s->b;
+    float *out = s->out;
+
+    (void)now;
+    for (size_t i = 0; i < s->n; i++)
+        out[i] = a[i] + b[i];
+}
+
+/* The gradient that v has, plus `take` in layout md. */
+static int
+accumulate(struct hop_cpu_prog *g, struct hop_cpu_value *v, const struct hop_dn_md *md,
+           struct hop_cpu_buf *take, struct hop_err *e)
+{
+    struct hop_cpu_buf *both;
+    struct sum *s = hop_cpu_own(g, sizeof *s, e);
+    int rc;
+
+    if (!s)
         return HOP_ENOMEM;
-    hop_cpu_grad_give(g, i, md, b);
+    if (!hop_dn_md_equal(md, v->grad_md)) {
+        if (!(both = hop_cpu_grad_new(g, v->grad_md, e)))
+            return HOP_ENOMEM;
+        if ((rc = reorder(g, HOP_CPU_BACKWARD, md, take->p, v->grad_md, both->p, e)))
+            return rc;
+        hop_cpu_buf_put(take);
+        take = both;
+    }
+    both = take->n_refs == 1 ? take : v->grad;
+    if (!(both = hop_cpu_grad_over(g, both, v->grad_md, e)))
+        return HOP_ENOMEM;
+    *s = (struct sum){hop_dn_md_bytes(v->grad_md) / sizeof(float), v->grad->p, take->p, both->p};
+    hop_cpu_buf_put(v->grad);
+    hop_cpu_buf_put(take);
+    v->grad = both;
+    return hop_cpu_call(g, HOP_CPU_BACKWARD, run_sum, s, e);
+}
+
+int
+hop_cpu_grad_give(struct hop_cpu_prog *g, int v, const struct hop_dn_md *md,
+                  struct hop_cpu_buf *take, struct hop_err *e)
+{
+    struct hop_cpu_value *x = &g->values[v];
+
+    if (x->wants_grad && x->grad)
+        return accumulate(g, x, md, take, e);
+    if (!x->wants_grad) {
+        hop_cpu_buf_put(take);
+        return HOP_OK;
+    }
+    x->grad_md = md;
+    x->grad = take;
     return HOP_OK;
 }
 
-void
-hop_cpu_grad_give(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
-                  struct hop_cpu_buf *take)
-{
-    g->values[i].grad_md = md;
-    g->values[i].grad = take;
-}
-
 int
-hop_cpu_grad_take(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+hop_cpu_grad_take(struct hop_cpu_prog *g, int v, const struct hop_dn_md *md,
                   struct hop_cpu_buf **out, struct hop_err *e)
 {
-    struct hop_cpu_value *v = &g->values[i];
+    struct hop_cpu_value *x = &g->values[v];
     int rc;
 
-    if (hop_dn_md_equal(v->grad_md, md)) {
-        *out = v->grad;
-        v->grad = NULL;
+    HOP_BUG_ON(!x->grad);
+    if (hop_dn_md_equal(x->grad_md, md)) {
+        *out = x->grad;
+        x->grad = NULL;
         return HOP_OK;
     }
-    if (!(*out = hop_cpu_buf_get(g->plan, hop_dn_md_bytes(md), e)))
+    if (!(*out = hop_cpu_grad_new(g, md, e)))
         return HOP_ENOMEM;
-    if ((rc = reorder(g, HOP_CPU_BACKWARD, v->grad_md, v->grad->p, md, (*out)->p, e)))
+    if ((rc = reorder(g, HOP_CPU_BACKWARD, x->grad_md, x->grad->p, md, (*out)->p, e)))
         return rc;
-    hop_cpu_buf_put(v->grad);
-    v->grad = NULL;
+    hop_cpu_buf_put(x->grad);
+    x->grad = NULL;
     return HOP_OK;
 }
 
@@ -283,14 +371,28 @@ hop_cpu_weight_gradient_done(struct hop_cpu_prog *g, int i, const struct hop_dn_
     return dw == w->g ? HOP_OK : reorder(g, HOP_CPU_BACKWARD, md, dw, w->md, w->g, e);
 }
 
-const struct hop_activation *
-hop_cpu_next_act(const struct hop_cpu_prog *g, int i)
+int
+hop_cpu_gradient_or_scratch(struct hop_cpu_prog *g, const struct hop_cpu_weight *w, float **out,
+                            struct hop_err *e)
 {
-    const struct hop_layer *next = &g->plan->spec.net->layers[i + 1];
+    *out = !w ? NULL : w->g ? w->g : hop_cpu_own(g, w->n * sizeof(float), e);
+    return w && !*out ? HOP_ENOMEM : HOP_OK;
+}
+
+const struct hop_activation *
+hop_cpu_next_act(const struct hop_cpu_prog *g, int i, struct hop_cpu_node **node)
+{
+    const struct hop_cpu_value *y = &g->values[i + 1];
+    const struct hop_layer *next;
     const struct hop_activation *a;
 
-    if (i + 1 >= g->plan->n_ops || strcmp(next->kind->name, "Activation"))
+    if (y->n_readers != 1 || y->i_reader >= g->plan->n_ops)
         return NULL;
+    next = &g->plan->spec.net->layers[y->i_reader];
     a = next->params;
-    return a->act == HOP_LINEAR || a->act == HOP_SOFTMAX ? NULL : a;
+    if (strcmp(next->kind->op, "Activation") || !hop_dn_has_eltwise(a) ||
+        (g->is_training && hop_dn_eltwise_reads_input(a)))
+        return NULL;
+    *node = &g->nodes[y->i_reader];
+    return a;
 }

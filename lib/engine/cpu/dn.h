@@ -2,7 +2,8 @@
  *
  * Everything made within a `struct hop_dn_set` lives until the set is freed. Primitives work on
  * float32. Activations are [N,C,H,W] or [N,C] in oneDNN's order of axes whatever their layout in
- * memory; convolution weights are [K,C,kh,kw], dense weights [units,D].
+ * memory; convolution weights are [K,C,kh,kw], with groups [G,K/G,C/G,kh,kw], dense weights
+ * [units,D].
  * Convolutions and dense layers choose the layout of all their arguments (hop_dn_prim_md tells);
  * the other primitives take the layout they are given.
  */
@@ -58,9 +59,11 @@ struct hop_dn_pool {
     struct hop_pool2d conf;
     bool is_max; /* else average without padding */
 };
-struct hop_dn_bnorm {
+struct hop_dn_norm { /* batch or layer normalization */
     float epsilon;
     bool has_scale, has_shift;
+    bool has_relu;  /* batch only: ReLU in the same passes, with HOP_DN_WORKSPACE in training */
+    bool is_frozen; /* batch only: mean and variance are inputs in training, too */
 };
 
 /* ---- the library ---- */
@@ -89,9 +92,16 @@ size_t hop_dn_md_bytes(const struct hop_dn_md *md);
  * Returns b, or 0 for any other layout. */
 int64_t hop_dn_md_block(const struct hop_dn_md *md);
 
+/* hop_dn_md_like - the layout of md, of which hop_dn_md_block says b, for another shape. */
+const struct hop_dn_md *hop_dn_md_like(struct hop_dn_set *s, const struct hop_dn_md *md,
+                                       const int64_t dims[4], struct hop_err *e);
+
+int hop_dn_md_dims(const struct hop_dn_md *md, int64_t dims[6]); /* returns how many */
+
 /* hop_dn_md_axis - offsets in memory are sums over the axes: out[i] is what position i of `axis`
  * adds. False if the layout is not of that kind (a packed one). */
 bool hop_dn_md_axis(const struct hop_dn_md *md, int axis, int64_t *out);
+bool hop_dn_md_axis_at(const struct hop_dn_md *md, int axis, int64_t i, int64_t *out); /* one */
 
 /* ---- primitives; *out is owned by s. Err: HOP_EFORMAT no implementation; HOP_ENOMEM ---- */
 
@@ -106,10 +116,18 @@ int hop_dn_dense(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_d
 int hop_dn_pool(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_pool *c,
                 const struct hop_dn_md *src, const struct hop_dn_prim *fwd,
                 struct hop_dn_prim **out, struct hop_err *e) HOP_MUSTUSE;
-int hop_dn_bnorm(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_bnorm *c,
+int hop_dn_bnorm(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_norm *c,
                  const struct hop_dn_md *src, const struct hop_dn_prim *fwd,
                  struct hop_dn_prim **out, struct hop_err *e) HOP_MUSTUSE;
-/* Backward from the output (HOP_DN_DST), so forward may run in place; not for HOP_SOFTMAX. */
+/* src: [rows,C]. Mean and variance [rows] are outputs of HOP_DN_TRAIN. */
+int hop_dn_lnorm(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_norm *c,
+                 const struct hop_dn_md *src, const struct hop_dn_prim *fwd,
+                 struct hop_dn_prim **out, struct hop_err *e) HOP_MUSTUSE;
+/* hop_dn_has_eltwise - has the library this activation? */
+bool hop_dn_has_eltwise(const struct hop_activation *act);
+/* hop_dn_eltwise_reads_input - does backward read the input (HOP_DN_SRC)? Else it reads the output
+ * (HOP_DN_DST), so forward may run in place. */
+bool hop_dn_eltwise_reads_input(const struct hop_activation *act);
 int hop_dn_eltwise(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_activation *act,
                    const struct hop_dn_md *md, const struct hop_dn_prim *fwd,
                    struct hop_dn_prim **out, struct hop_err *e) HOP_MUSTUSE;

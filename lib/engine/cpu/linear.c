@@ -8,11 +8,12 @@ choose(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_dn_prim **o
        struct hop_err *e)
 {
     enum hop_dn_pass pass = g->is_training ? HOP_DN_TRAIN : HOP_DN_INFER;
-    const struct hop_activation *act = hop_cpu_next_act(g, i);
+    struct hop_cpu_node *next = NULL;
+    const struct hop_activation *act = hop_cpu_next_act(g, i, &next);
     struct hop_err ignored = {0};
 
     if (act && !make(g, i, pass, act, NULL, out, &ignored) && !hop_dn_prim_is_slow(*out)) {
-        g->nodes[i + 1].is_fused = true;
+        next->is_fused = true;
         return HOP_OK;
     }
     return make(g, i, pass, NULL, NULL, out, e);
@@ -60,7 +61,7 @@ hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct
         !(y_md = hop_dn_prim_md(g->set, nd->fwd, HOP_DN_DST, e)))
         return HOP_ENOMEM;
     if ((rc = hop_cpu_weight_as(g, l->i_weight, w_md, &kernel, e)) ||
-        (rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, i, x_md, &x, e)) ||
+        (rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, hop_cpu_in(g, i, 0), x_md, &x, e)) ||
         (rc = hop_cpu_value_new(g, i + 1, y_md, e)))
         return rc;
     struct hop_dn_bind b[] = {
@@ -89,7 +90,7 @@ backward_weights(struct hop_cpu_prog *g, int i, struct hop_err *e)
         !(dw_md = hop_dn_prim_md(g->set, p, HOP_DN_DIFF_WEIGHTS, e)))
         return HOP_ENOMEM;
     if ((rc = hop_cpu_grad_take(g, i + 1, dy_md, &dy, e)) ||
-        (rc = hop_cpu_value_as(g, HOP_CPU_BACKWARD, i, x_md, &x, e)) ||
+        (rc = hop_cpu_value_as(g, HOP_CPU_BACKWARD, hop_cpu_in(g, i, 0), x_md, &x, e)) ||
         (rc = hop_cpu_weight_gradient(g, l->i_weight, dw_md, &dw, e)))
         return rc;
     struct hop_dn_bind b[] = {
@@ -99,8 +100,9 @@ backward_weights(struct hop_cpu_prog *g, int i, struct hop_err *e)
         {HOP_DN_DIFF_BIAS, l->n_weights > 1 ? w[1].md : NULL, l->n_weights > 1 ? w[1].g : NULL}};
     rc = hop_cpu_exec(g, HOP_CPU_BACKWARD, p, b, 4, e);
     hop_cpu_buf_put(x);
-    hop_cpu_grad_give(g, i + 1, dy_md, dy);
-    return rc ? rc : hop_cpu_weight_gradient_done(g, l->i_weight, dw_md, dw, e);
+    if (rc || (rc = hop_cpu_grad_give(g, i + 1, dy_md, dy, e)))
+        return rc;
+    return hop_cpu_weight_gradient_done(g, l->i_weight, dw_md, dw, e);
 }
 
 static int
@@ -108,7 +110,7 @@ backward_data(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err 
 {
     const struct hop_layer *l = &g->plan->spec.net->layers[i];
     const struct hop_dn_md *dy_md, *dx_md, *w_md;
-    struct hop_cpu_buf *dy;
+    struct hop_cpu_buf *dy, *dx;
     struct hop_dn_prim *p;
     float *kernel;
     int rc;
@@ -120,15 +122,16 @@ backward_data(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err 
         !(w_md = hop_dn_prim_md(g->set, p, HOP_DN_WEIGHTS, e)))
         return HOP_ENOMEM;
     if ((rc = hop_cpu_grad_take(g, i + 1, dy_md, &dy, e)) ||
-        (rc = hop_cpu_weight_as(g, l->i_weight, w_md, &kernel, e)) ||
-        (rc = hop_cpu_grad_new(g, i, dx_md, e)))
+        (rc = hop_cpu_weight_as(g, l->i_weight, w_md, &kernel, e)))
         return rc;
+    if (!(dx = hop_cpu_grad_new(g, dx_md, e)))
+        return HOP_ENOMEM;
     struct hop_dn_bind b[] = {{HOP_DN_DIFF_DST, dy_md, dy->p},
                               {HOP_DN_WEIGHTS, w_md, kernel},
-                              {HOP_DN_DIFF_SRC, dx_md, g->values[i].grad->p}};
+                              {HOP_DN_DIFF_SRC, dx_md, dx->p}};
     rc = hop_cpu_exec(g, HOP_CPU_BACKWARD, p, b, 3, e);
     hop_cpu_buf_put(dy);
-    return rc;
+    return rc ? rc : hop_cpu_grad_give(g, hop_cpu_in(g, i, 0), dx_md, dx, e);
 }
 
 int
@@ -138,7 +141,7 @@ hop_cpu_linear_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struc
 
     if (g->plan->weights[g->plan->spec.net->layers[i].i_weight].g)
         rc = backward_weights(g, i, e);
-    if (!rc && g->values[i].wants_grad)
+    if (!rc && g->values[hop_cpu_in(g, i, 0)].wants_grad)
         return backward_data(g, i, make, e);
     hop_cpu_buf_put(g->values[i + 1].grad);
     return rc;

@@ -1,5 +1,6 @@
-/* Dropout. The mask is drawn by counters of canonical element numbers, kept as bytes in canonical
- * order for backward, and looked up wherever a layout put the element. */
+/* Dropout and SpatialDropout2D. The mask is drawn by counters of canonical element numbers, kept as
+ * bytes in canonical order for backward, and looked up wherever a layout put the element. */
+#include <string.h>
 #include "base/rng.h"
 #include "engine/cpu/plan.h"
 
@@ -8,8 +9,8 @@ struct dropout {
     uint32_t i_layer, limit;
     float scale;
     uint8_t *mask; /* [n, hw, c] and up to 31 more: 1 = kept */
-    const float *x;
-    float *y, *dy;
+    const float *x, *dy;
+    float *y, *dx;
 };
 
 enum { WIDE = 8 }; /* counters drawn at once, side by side in vector registers */
@@ -48,10 +49,8 @@ draw(uint64_t key, uint32_t first, uint32_t high, uint32_t layer, uint32_t t, ui
 }
 
 static void
-draw_mask(const struct dropout *s, const struct hop_cpu_now *now)
+draw_mask(const struct dropout *s, int64_t n, const struct hop_cpu_now *now)
 {
-    int64_t n = s->n * s->hw * s->c;
-
     /* Blocks of WIDE counters start at multiples of WIDE, so the low word never wraps inside. */
     for (int64_t e = 0; e < n; e += 4 * WIDE)
         draw(now->dropout_key, (uint32_t)(e / 4), (uint32_t)((uint64_t)(e / 4) >> 32), s->i_layer,
@@ -96,7 +95,7 @@ run_forward(void *arg, const struct hop_cpu_now *now)
 {
     const struct dropout *s = arg;
 
-    draw_mask(s, now);
+    draw_mask(s, s->n * s->hw * s->c, now);
     apply(s, s->x, s->y);
 }
 
@@ -106,23 +105,78 @@ run_backward(void *arg, const struct hop_cpu_now *now)
     const struct dropout *s = arg;
 
     (void)now;
-    apply(s, s->dy, s->dy);
+    apply(s, s->dy, s->dx);
 }
+
+/* ---- SpatialDropout2D: number i * C + c decides on channel c of example i ---- */
+
+static void
+apply_spatial(const struct dropout *s, const float *x, float *y)
+{
+    int64_t b = s->block;
+    float factor[64];
+
+    for (int64_t i = 0; i < s->n; i++)
+        for (int64_t c0 = 0, m; c0 < s->c; c0 += m) {
+            int64_t at = c0 % b;
+
+            /* Up to 64 channels at once of a block that may be all of them. */
+            m = b - at < 64 ? b - at : 64;
+            for (int64_t k = 0; k < m; k++)
+                factor[k] = c0 + k < s->c && s->mask[i * s->c + c0 + k] ? s->scale : 0.0f;
+            for (int64_t j = 0; j < s->hw; j++)
+                for (int64_t k = 0; k < m; k++) {
+                    float kept = x[j * b + at + k] * factor[k];
+
+                    y[j * b + at + k] = factor[k] != 0.0f ? kept : 0.0f;
+                }
+            if (at + m == b) {
+                x += s->hw * b;
+                y += s->hw * b;
+            }
+        }
+}
+
+static void
+run_spatial(void *arg, const struct hop_cpu_now *now)
+{
+    const struct dropout *s = arg;
+
+    draw_mask(s, s->n * s->c, now);
+    apply_spatial(s, s->x, s->y);
+}
+
+static void
+run_spatial_backward(void *arg, const struct hop_cpu_now *now)
+{
+    const struct dropout *s = arg;
+
+    (void)now;
+    apply_spatial(s, s->dy, s->dx);
+}
+
+static bool
+is_spatial(const struct hop_cpu_prog *g, int i)
+{
+    return !strcmp(g->plan->spec.net->layers[i].kind->op, "SpatialDropout2D");
+}
+
+/* ---- both ---- */
 
 static int
 forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     const struct hop_dropout *conf = g->plan->spec.net->layers[i].params;
-    struct hop_cpu_value *x = &g->values[i], *y = &g->values[i + 1];
+    int v = hop_cpu_in(g, i, 0), rc;
+    struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     struct dropout *s;
-    int rc = hop_cpu_value_any(g, i, e);
 
-    if (rc)
+    if ((rc = hop_cpu_value_any(g, v, e)))
         return rc;
     /* Over a ReLU's output, too: its backward asks only where it was positive, and where dropout
      * put a zero the gradient is zero already. */
-    if (!g->is_training || conf->rate == 0 || hop_cpu_can_overwrite(g, i, HOP_CPU_KEEP_SIGN))
-        hop_cpu_value_alias(g, i);
+    if (!g->is_training || conf->rate == 0 || hop_cpu_can_overwrite(g, v, HOP_CPU_KEEP_SIGN))
+        hop_cpu_value_alias(g, v, i + 1);
     else if ((rc = hop_cpu_value_new(g, i + 1, x->md, e)))
         return rc;
     if (!g->is_training || conf->rate == 0)
@@ -138,27 +192,32 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
                           .y = y->buf->p};
     s->limit = (uint32_t)(conf->rate * 4294967296.0);
     s->scale = (float)(1.0 / (1.0 - conf->rate));
-    if (!(s->mask = hop_cpu_own(g, (size_t)(s->n * s->hw * s->c + 4 * WIDE), e)))
+    if (!(s->mask =
+              hop_cpu_own(g, (size_t)(s->n * (is_spatial(g, i) ? 1 : s->hw) * s->c + 4 * WIDE), e)))
         return HOP_ENOMEM;
     g->nodes[i].aux = s;
-    return hop_cpu_call(g, HOP_CPU_FORWARD, run_forward, s, e);
+    return hop_cpu_call(g, HOP_CPU_FORWARD, is_spatial(g, i) ? run_spatial : run_forward, s, e);
 }
 
 static int
 backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    const struct hop_cpu_value *y = &g->values[i + 1];
+    const struct hop_dn_md *md = g->values[i + 1].md;
     struct dropout *s = g->nodes[i].aux;
-    struct hop_cpu_buf *dy;
-    int rc = hop_cpu_grad_take(g, i + 1, y->md, &dy, e);
+    struct hop_cpu_buf *dy, *dx;
+    int rc = hop_cpu_grad_take(g, i + 1, md, &dy, e);
 
-    if (rc)
-        return rc;
-    hop_cpu_grad_give(g, i, y->md, dy);
-    if (!s)
-        return HOP_OK;
+    if (rc || !s)
+        return rc ? rc : hop_cpu_grad_give(g, hop_cpu_in(g, i, 0), md, dy, e);
+    if (!(dx = hop_cpu_grad_over(g, dy, md, e)))
+        return HOP_ENOMEM;
     s->dy = dy->p;
-    return hop_cpu_call(g, HOP_CPU_BACKWARD, run_backward, s, e);
+    s->dx = dx->p;
+    rc = hop_cpu_call(g, HOP_CPU_BACKWARD, is_spatial(g, i) ? run_spatial_backward : run_backward,
+                      s, e);
+    hop_cpu_buf_put(dy);
+    return rc ? rc : hop_cpu_grad_give(g, hop_cpu_in(g, i, 0), md, dx, e);
 }
 
 const struct hop_cpu_op hop_cpu_op_dropout = {"Dropout", forward, backward};
+const struct hop_cpu_op hop_cpu_op_spatial_dropout2d = {"SpatialDropout2D", forward, backward};

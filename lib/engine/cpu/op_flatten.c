@@ -1,36 +1,38 @@
-/* Flatten: the same numbers, channels last, seen as [N, H*W*C]. */
+/* Flatten and Reshape: the same numbers, channels last, seen in another shape. */
 #include "engine/cpu/plan.h"
 
 static int
 forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    struct hop_cpu_value *x = &g->values[i], *y = &g->values[i + 1];
+    int v = hop_cpu_in(g, i, 0), rc;
+    struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     const struct hop_dn_md *md = hop_cpu_md_last(g, x, e);
-    int rc;
 
-    if (!md || !(y->md = hop_cpu_md(g, y, HOP_DN_NC, e)))
+    if (!md || !(y->md = hop_cpu_md_last(g, y, e)))
         return HOP_ENOMEM;
     /* A copy is ours alone; memory shared with x must be kept as x wants it. */
-    if ((rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, i, md, &y->buf, e)))
+    if ((rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, v, md, &y->buf, e)))
         return rc;
-    y->keep = y->buf == x->buf ? x->keep : HOP_CPU_FREE;
+    if (y->buf == x->buf) {
+        y->keep = x->keep;
+        y->is_shared = y->is_shared || x->is_shared;
+    }
     return HOP_OK;
 }
 
 static int
 backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    struct hop_cpu_value *x = &g->values[i], *y = &g->values[i + 1];
-    const struct hop_dn_md *md = hop_cpu_md_last(g, x, e);
+    int v = hop_cpu_in(g, i, 0), rc;
+    const struct hop_dn_md *from = hop_cpu_md_last(g, &g->values[i + 1], e);
+    const struct hop_dn_md *to = hop_cpu_md_last(g, &g->values[v], e);
     struct hop_cpu_buf *dy;
-    int rc;
 
-    if (!md)
+    if (!from || !to)
         return HOP_ENOMEM;
-    if ((rc = hop_cpu_grad_take(g, i + 1, y->md, &dy, e)))
+    if ((rc = hop_cpu_grad_take(g, i + 1, from, &dy, e)))
         return rc;
-    hop_cpu_grad_give(g, i, md, dy);
-    return HOP_OK;
+    return hop_cpu_grad_give(g, v, to, dy, e);
 }
 
 const struct hop_cpu_op hop_cpu_op_flatten = {"Flatten", forward, backward};

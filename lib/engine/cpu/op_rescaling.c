@@ -4,8 +4,8 @@
 struct rescaling {
     int64_t n, hw, c, block; /* as hop_dn_md_block */
     const struct hop_rescaling *conf;
-    const float *x;
-    float *y, *dy;
+    const float *x, *dy;
+    float *y, *dx;
 };
 
 /* y = x * scale + offset (offset NULL: none); y may be x. Padding becomes 0. */
@@ -41,22 +41,22 @@ run_backward(void *arg, const struct hop_cpu_now *now)
     const struct rescaling *s = arg;
 
     (void)now;
-    apply(s, s->dy, s->dy, false);
+    apply(s, s->dy, s->dx, false);
 }
 
 static int
 forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    struct hop_cpu_value *x = &g->values[i], *y = &g->values[i + 1];
+    int v = hop_cpu_in(g, i, 0), rc;
+    struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     struct rescaling *s = hop_cpu_own(g, sizeof *s, e);
-    int rc;
 
     if (!s)
         return HOP_ENOMEM;
-    if ((rc = hop_cpu_value_any(g, i, e)))
+    if ((rc = hop_cpu_value_any(g, v, e)))
         return rc;
-    if (hop_cpu_can_overwrite(g, i, HOP_CPU_FREE))
-        hop_cpu_value_alias(g, i);
+    if (hop_cpu_can_overwrite(g, v, HOP_CPU_FREE))
+        hop_cpu_value_alias(g, v, i + 1);
     else if ((rc = hop_cpu_value_new(g, i + 1, x->md, e)))
         return rc;
     *s = (struct rescaling){.n = x->n,
@@ -73,17 +73,20 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 static int
 backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    const struct hop_cpu_value *y = &g->values[i + 1];
+    const struct hop_dn_md *md = g->values[i + 1].md;
     struct rescaling *s = g->nodes[i].aux;
-    struct hop_cpu_buf *dy;
-    int rc = hop_cpu_grad_take(g, i + 1, y->md, &dy, e);
+    struct hop_cpu_buf *dy, *dx;
+    int rc = hop_cpu_grad_take(g, i + 1, md, &dy, e);
 
     if (rc)
         return rc;
-    hop_cpu_grad_give(g, i, y->md, dy);
+    if (!(dx = hop_cpu_grad_over(g, dy, md, e)))
+        return HOP_ENOMEM;
     s->dy = dy->p;
-    return hop_cpu_call(g, HOP_CPU_BACKWARD, run_backward, s, e);
+    s->dx = dx->p;
+    rc = hop_cpu_call(g, HOP_CPU_BACKWARD, run_backward, s, e);
+    hop_cpu_buf_put(dy);
+    return rc ? rc : hop_cpu_grad_give(g, hop_cpu_in(g, i, 0), md, dx, e);
 }
 
 const struct hop_cpu_op hop_cpu_op_rescaling = {"Rescaling", forward, backward};
-const struct hop_cpu_op hop_cpu_op_normalization = {"Normalization", forward, backward};

@@ -10,16 +10,23 @@
 /* To add a layer here: op_NAME.c and a row. */
 #define ROWS(X)                                                                                    \
     X(activation)                                                                                  \
+    X(add)                                                                                         \
+    X(augment)                                                                                     \
     X(average_pooling2d)                                                                           \
     X(batch_normalization)                                                                         \
+    X(concatenate)                                                                                 \
     X(conv2d)                                                                                      \
     X(dense)                                                                                       \
     X(dropout)                                                                                     \
     X(flatten)                                                                                     \
     X(global_average_pooling2d)                                                                    \
+    X(global_max_pooling2d)                                                                        \
+    X(layer_normalization)                                                                         \
     X(max_pooling2d)                                                                               \
-    X(normalization)                                                                               \
-    X(rescaling)
+    X(multiply)                                                                                    \
+    X(rescaling)                                                                                   \
+    X(spatial_dropout2d)                                                                           \
+    X(zero_padding2d)
 
 #define DECLARE(name) extern const struct hop_cpu_op hop_cpu_op_##name;
 #define POINT(name)   &hop_cpu_op_##name,
@@ -30,7 +37,7 @@ static int
 find_op(const struct hop_layer *l, const struct hop_cpu_op **out, struct hop_err *e)
 {
     for (size_t i = 0; i < HOP_LEN(ops); i++) {
-        if (!strcmp(ops[i]->kind, l->kind->name)) {
+        if (!strcmp(ops[i]->name, l->kind->op)) {
             *out = ops[i];
             return HOP_OK;
         }
@@ -81,18 +88,25 @@ has_trainable(const struct hop_net *net, const struct hop_layer *l)
     return false;
 }
 
-/* Values without memory yet, and which of them need a gradient. */
+/* Values without memory yet, who reads them, and which of them need a gradient. */
 static void
 describe_values(struct hop_cpu_prog *g)
 {
     const struct hop_net *net = g->plan->spec.net;
-    bool wants = false;
 
     g->values[0] = describe(&net->input, g->n);
     for (int i = 0; i < g->plan->n_ops; i++) {
-        wants = wants || (g->is_training && has_trainable(net, &net->layers[i]));
-        g->values[i + 1] = describe(&net->layers[i].out_shape, g->n);
-        g->values[i + 1].wants_grad = wants;
+        struct hop_cpu_value *y = &g->values[i + 1], *x;
+
+        *y = describe(&net->layers[i].out_shape, g->n);
+        y->wants_grad = g->is_training && has_trainable(net, &net->layers[i]);
+        for (int k = 0; k < net->layers[i].n_in; k++) {
+            x = &g->values[hop_cpu_in(g, i, k)];
+            x->i_reader = i;
+            x->n_left = ++x->n_readers;
+            x->is_shared = x->n_readers > 1;
+            y->wants_grad = y->wants_grad || x->wants_grad;
+        }
     }
 }
 
@@ -101,14 +115,18 @@ build_forward(struct hop_cpu_prog *g, struct hop_err *e)
 {
     const struct hop_net *net = g->plan->spec.net;
     const struct hop_cpu_op *op = NULL;
+    struct hop_cpu_value *x;
     int rc;
 
     for (int i = 0; i < g->plan->n_ops; i++) {
         g->i_layer = i;
         if ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->forward(g, i, e)))
             return rc;
-        if (!g->is_training)
-            hop_cpu_buf_put(g->values[i].buf);
+        for (int k = 0; k < net->layers[i].n_in && !g->is_training; k++) {
+            x = &g->values[hop_cpu_in(g, i, k)];
+            if (--x->n_left == 0)
+                hop_cpu_buf_put(x->buf);
+        }
     }
     return hop_cpu_value_any(g, g->plan->n_ops, e);
 }
@@ -123,14 +141,14 @@ build_backward(struct hop_cpu_prog *g, struct hop_err *e)
 
     if (!z->wants_grad)
         return HOP_OK;
-    if ((rc = hop_cpu_grad_new(g, g->plan->n_ops, z->md, e)))
-        return rc;
+    if (!(z->grad = hop_cpu_grad_new(g, z->md, e)))
+        return HOP_ENOMEM;
+    z->grad_md = z->md;
     g->dz = z->grad->p;
     for (int i = g->plan->n_ops - 1; i >= 0; i--) {
-        if (!g->values[i + 1].wants_grad)
-            break;
         g->i_layer = i;
-        if ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->backward(g, i, e)))
+        if (g->values[i + 1].wants_grad &&
+            ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->backward(g, i, e))))
             return rc;
         hop_cpu_buf_put(g->values[i + 1].buf);
     }
@@ -276,15 +294,17 @@ hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct h
     hop_dn_threads(d->n_threads);
     p->d = d;
     p->spec = *spec;
-    p->ends_in_softmax = !strcmp(last->kind->name, "Activation") && last->out_shape.n_dims == 1 &&
+    p->ends_in_softmax = !strcmp(last->kind->op, "Activation") && last->out_shape.n_dims == 1 &&
                          ((const struct hop_activation *)last->params)->act == HOP_SOFTMAX;
     p->n_ops = net->n_layers - p->ends_in_softmax;
     if (spec->is_training)
         p->n_slots = spec->optim->slots(spec->optim_conf, NULL);
     p->weights = hop_alloc((size_t)net->n_weights, sizeof *p->weights, e);
+    p->parts = hop_alloc((size_t)net->n_weights, sizeof *p->parts, e);
     p->set = hop_dn_set_new(d->dn, e);
-    rc = p->weights && p->set ? hop_cpu_prog_get(p, spec->batch_size, spec->is_training, &g, e)
-                              : HOP_ENOMEM;
+    rc = p->weights && p->parts && p->set
+             ? hop_cpu_prog_get(p, spec->batch_size, spec->is_training, &g, e)
+             : HOP_ENOMEM;
     if (rc)
         hop_cpu_plan_free(p);
     else

@@ -6,9 +6,10 @@
  * (copies of weights in other layouts), forward, backward. One op_NAME.c per kind of layer appends
  * that layer's steps when a program is built.
  *
- * Values are what flows between layers: value i is the input of layer i, value i+1 its output.
- * Their memory comes from the plan's pool and returns to it while the program is being built, as
- * soon as no later step reads it, so the pool is the memory plan.
+ * Values are what flows between layers: value 0 is the net's input, value i+1 the output of layer
+ * i. Their memory comes from the plan's pool and returns to it while the program is being built, as
+ * soon as no later step reads it, so the pool is the memory plan. Several values, or gradients, may
+ * share one piece: none writes over what another still reads.
  */
 #ifndef HOP_ENGINE_CPU_PLAN_H
 #define HOP_ENGINE_CPU_PLAN_H
@@ -62,6 +63,9 @@ struct hop_cpu_value {
     const struct hop_dn_md *md; /* NULL: not placed yet (the input, whose first reader chooses) */
     struct hop_cpu_buf *buf;
     enum hop_cpu_keep keep;
+    int n_readers, i_reader; /* layers; the last of them */
+    int n_left;              /* readers not yet built */
+    bool is_shared;          /* the memory has other readers than this value's only one */
     bool wants_grad;
     const struct hop_dn_md *grad_md;
     struct hop_cpu_buf *grad;
@@ -85,6 +89,7 @@ struct hop_cpu_node { /* what a layer keeps from building forward to building ba
     const struct hop_dn_md *md; /* of the input as forward read it */
     void *aux;                  /* owned by the program */
     bool is_fused;              /* activation: done by the layer before */
+    bool is_absorbed;           /* activation: its backward pass, too */
 };
 
 struct hop_cpu_owned {
@@ -117,6 +122,7 @@ struct hop_plan {
     bool ends_in_softmax;
     struct hop_dn_set *set; /* of the weights' layouts */
     struct hop_cpu_weight *weights;
+    struct hop_optim_part *parts; /* room for every weight */
     int n_slots;
     int64_t step;
     struct hop_cpu_buf *pool;
@@ -172,30 +178,41 @@ int hop_cpu_call(struct hop_cpu_prog *g, enum hop_cpu_list list,
                  void (*fn)(void *arg, const struct hop_cpu_now *now), void *arg,
                  struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_cpu_value_as - value i in layout md, through a reorder (a step of `list`) where that differs.
+/* hop_cpu_in - which value layer i reads as its input number k. It makes value i + 1. */
+int hop_cpu_in(const struct hop_cpu_prog *g, int i, int k);
+
+/* ---- values: v is a value's number ---- */
+
+/* hop_cpu_value_as - value v in layout md, through a reorder (a step of `list`) where that differs.
  * The caller drops the reference *out. */
-int hop_cpu_value_as(struct hop_cpu_prog *g, enum hop_cpu_list list, int i,
+int hop_cpu_value_as(struct hop_cpu_prog *g, enum hop_cpu_list list, int v,
                      const struct hop_dn_md *md, struct hop_cpu_buf **out,
                      struct hop_err *e) HOP_MUSTUSE;
-/* hop_cpu_value_any - value i as it lies, in a layout that hop_dn_md_block knows. */
-int hop_cpu_value_any(struct hop_cpu_prog *g, int i, struct hop_err *e) HOP_MUSTUSE;
-/* hop_cpu_value_new - memory for value i in layout md. */
-int hop_cpu_value_new(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+/* hop_cpu_value_any - value v as it lies, in a layout that hop_dn_md_block knows. */
+int hop_cpu_value_any(struct hop_cpu_prog *g, int v, struct hop_err *e) HOP_MUSTUSE;
+/* hop_cpu_value_new - memory for value v in layout md. */
+int hop_cpu_value_new(struct hop_cpu_prog *g, int v, const struct hop_dn_md *md,
                       struct hop_err *e) HOP_MUSTUSE;
-/* hop_cpu_value_alias - value i + 1 is value i. */
-void hop_cpu_value_alias(struct hop_cpu_prog *g, int i);
-/* hop_cpu_can_overwrite - may layer i write its output over its input? */
-bool hop_cpu_can_overwrite(const struct hop_cpu_prog *g, int i, enum hop_cpu_keep max);
+/* hop_cpu_value_alias - value `to` is value `from`, in its memory. */
+void hop_cpu_value_alias(struct hop_cpu_prog *g, int from, int to);
+/* hop_cpu_can_overwrite - may the layer that reads value v write its output over it? */
+bool hop_cpu_can_overwrite(const struct hop_cpu_prog *g, int v, enum hop_cpu_keep max);
 
-/* hop_cpu_grad_take - the gradient of value i in layout md; it is no longer the value's, and the
- * caller drops the reference. */
-int hop_cpu_grad_take(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
+/* hop_cpu_grad_take - the gradient of value v in layout md; it is no longer the value's, and the
+ * caller drops the reference. Others may read it: see hop_cpu_grad_over. */
+int hop_cpu_grad_take(struct hop_cpu_prog *g, int v, const struct hop_dn_md *md,
                       struct hop_cpu_buf **out, struct hop_err *e) HOP_MUSTUSE;
-/* hop_cpu_grad_new - memory for it; hop_cpu_grad_give - hand a reference over to value i. */
-int hop_cpu_grad_new(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
-                     struct hop_err *e) HOP_MUSTUSE;
-void hop_cpu_grad_give(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
-                       struct hop_cpu_buf *take);
+/* hop_cpu_grad_over - where a step that reads dy may write as much: over it if nobody else reads
+ * it, else new memory. A reference of its own, besides dy's. */
+struct hop_cpu_buf *hop_cpu_grad_over(struct hop_cpu_prog *g, struct hop_cpu_buf *dy,
+                                      const struct hop_dn_md *md, struct hop_err *e);
+/* hop_cpu_grad_new - memory for a gradient in layout md. */
+struct hop_cpu_buf *hop_cpu_grad_new(struct hop_cpu_prog *g, const struct hop_dn_md *md,
+                                     struct hop_err *e);
+/* hop_cpu_grad_give - hand a reference over to value v, after the step that writes it; what other
+ * readers of v gave is added. Dropped if v wants no gradient. */
+int hop_cpu_grad_give(struct hop_cpu_prog *g, int v, const struct hop_dn_md *md,
+                      struct hop_cpu_buf *take, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_cpu_weight_as - weight i of the net in layout md, refreshed in every prepare. */
 int hop_cpu_weight_as(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, float **out,
@@ -206,17 +223,22 @@ int hop_cpu_weight_gradient(struct hop_cpu_prog *g, int i, const struct hop_dn_m
                             struct hop_err *e) HOP_MUSTUSE;
 int hop_cpu_weight_gradient_done(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md,
                                  float *dw, struct hop_err *e) HOP_MUSTUSE;
-/* The layer's fusable activation that follows layer i, or NULL. */
-const struct hop_activation *hop_cpu_next_act(const struct hop_cpu_prog *g, int i);
+/* hop_cpu_gradient_or_scratch - of a weight (or NULL) whose gradient the library always writes. */
+int hop_cpu_gradient_or_scratch(struct hop_cpu_prog *g, const struct hop_cpu_weight *w, float **out,
+                                struct hop_err *e) HOP_MUSTUSE;
+/* hop_cpu_next_act - the activation that alone reads layer i's output, if one pass can do both; its
+ * node in *node. NULL: none. */
+const struct hop_activation *hop_cpu_next_act(const struct hop_cpu_prog *g, int i,
+                                              struct hop_cpu_node **node);
 
 /* ---- op_*.c ---- */
 
 struct hop_cpu_op {
-    const char *kind; /* Keras class_name */
-    /* Append layer i's steps: make value i+1 from value i. */
+    const char *name; /* a layer kind's op */
+    /* Append layer i's steps: make value i+1 from the values it reads. */
     int (*forward)(struct hop_cpu_prog *g, int i, struct hop_err *e);
-    /* From the gradient of value i+1 make those of the layer's weights and, if
-     * values[i].wants_grad, of value i. Called only if either is wanted. */
+    /* From the gradient of value i+1 make those of the layer's weights and of the values it reads
+     * that want one. Called only if any is wanted. */
     int (*backward)(struct hop_cpu_prog *g, int i, struct hop_err *e);
 };
 

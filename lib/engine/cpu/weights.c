@@ -21,6 +21,7 @@ hop_cpu_weights_free(struct hop_plan *p)
         free(w->at[0]);
     }
     free(p->weights);
+    free(p->parts);
 }
 
 /* oneDNN's axis of canonical axis i: kernels are [kh,kw,C,K] here and [K,C,kh,kw] there, dense
@@ -33,26 +34,54 @@ dn_axis(int n_dims, int i)
     return n_dims == 4 ? conv[i] : n_dims - 1 - i;
 }
 
+/* The same for [G,K/G,C/G,kh,kw]: canonical output channel k is number k % (K/G) of group
+ * k / (K/G). A depthwise kernel [kh,kw,C,m] has the bytes of [kh,kw,1,C*m]. */
+static bool
+grouped_table(struct hop_cpu_weight *w, const struct hop_dn_md *md, const int64_t *dims)
+{
+    int64_t *inner = w->at[3], at;
+
+    if (!hop_dn_md_axis(md, 3, w->at[0]) || !hop_dn_md_axis(md, 4, w->at[1]) ||
+        !hop_dn_md_axis(md, 2, w->at[2]) || !hop_dn_md_axis(md, 1, inner))
+        return false;
+    /* From the last group to the first, which is read until then. */
+    for (int64_t g = dims[0] - 1; g >= 0; g--) {
+        if (!hop_dn_md_axis_at(md, 0, g, &at))
+            return false;
+        for (int64_t k = dims[1] - 1; k >= 0; k--)
+            inner[g * dims[1] + k] = at + inner[k];
+    }
+    return true;
+}
+
 static int
 make_tables(struct hop_cpu_weight *w, const struct hop_weight *net_w, const struct hop_dn_md *md,
             struct hop_err *e)
 {
     int n_dims = net_w->shape.n_dims, lead = 4 - n_dims;
-    int64_t n = 0;
+    int64_t n = 0, dims[6];
+    bool is_grouped = hop_dn_md_dims(md, dims) == 5;
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++)
         w->dims[i] = i < lead ? 1 : net_w->shape.d[i - lead];
-        n += w->dims[i];
+    if (is_grouped) {
+        w->dims[2] = dims[2];
+        w->dims[3] = dims[0] * dims[1];
     }
+    for (int i = 0; i < 4; i++)
+        n += w->dims[i];
     if (!(w->at[0] = hop_alloc((size_t)n, sizeof **w->at, e)))
         return HOP_ENOMEM;
     for (int i = 0; i < 4; i++) {
         if (i > 0)
             w->at[i] = w->at[i - 1] + w->dims[i - 1];
-        if (i >= lead && !hop_dn_md_axis(md, dn_axis(n_dims, i - lead), w->at[i]))
+        if (!is_grouped && i >= lead && !hop_dn_md_axis(md, dn_axis(n_dims, i - lead), w->at[i]))
             return hop_fail(e, HOP_EFAIL, "device cpu", "use --device=ref",
                             "oneDNN keeps %s in a layout of its own", net_w->name);
     }
+    if (is_grouped && !grouped_table(w, md, dims))
+        return hop_fail(e, HOP_EFAIL, "device cpu", "use --device=ref",
+                        "oneDNN keeps %s in a layout of its own", net_w->name);
     return HOP_OK;
 }
 
@@ -205,14 +234,18 @@ hop_cpu_add_penalty_gradient(struct hop_plan *p)
 double
 hop_cpu_update(struct hop_plan *p)
 {
-    double lr = hop_optim_lr(p->spec.optim_conf, p->step + 1);
+    size_t n = 0;
+    double lr;
 
     for (int i = 0; i < p->spec.net->n_weights; i++) {
         struct hop_cpu_weight *w = &p->weights[i];
 
-        if (w->g)
-            p->spec.optim->step(p->spec.optim_conf, lr, p->step + 1, w->n, w->v, w->g, w->slots);
+        if (!w->g)
+            continue;
+        p->parts[n] = (struct hop_optim_part){w->n, w->v, w->g, {NULL}};
+        memcpy(p->parts[n++].slots, w->slots, sizeof w->slots);
     }
+    lr = hop_optim_update(p->spec.optim, p->spec.optim_conf, &p->spec.lr, p->step + 1, p->parts, n);
     p->step++;
     return lr;
 }

@@ -17,6 +17,7 @@ typedef double real;
 #define real_expm1    expm1
 #define real_log      log
 #define real_tanh     tanh
+#define real_erf      erf
 #else
 typedef float real;
 #define REF_NAME(x)   ref_##x
@@ -27,6 +28,7 @@ typedef float real;
 #define real_expm1    hop_expm1f
 #define real_log      hop_logf
 #define real_tanh     hop_tanhf
+#define real_erf      hop_erff
 #endif
 
 /* Loops marked so are compiled a second time for CPUs with FMA and chosen at start. Both

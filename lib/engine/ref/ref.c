@@ -11,16 +11,23 @@
 /* To add a layer here: ref_NAME.c and a row. */
 #define ROWS(X)                                                                                    \
     X(activation)                                                                                  \
+    X(add)                                                                                         \
+    X(augment)                                                                                     \
     X(average_pooling2d)                                                                           \
     X(batch_normalization)                                                                         \
+    X(concatenate)                                                                                 \
     X(conv2d)                                                                                      \
     X(dense)                                                                                       \
     X(dropout)                                                                                     \
     X(flatten)                                                                                     \
     X(global_average_pooling2d)                                                                    \
+    X(global_max_pooling2d)                                                                        \
+    X(layer_normalization)                                                                         \
     X(max_pooling2d)                                                                               \
-    X(normalization)                                                                               \
-    X(rescaling)
+    X(multiply)                                                                                    \
+    X(rescaling)                                                                                   \
+    X(spatial_dropout2d)                                                                           \
+    X(zero_padding2d)
 
 #define DECLARE(name) extern const struct ref_op REF_NAME(op_##name);
 #define POINT(name)   &REF_NAME(op_##name),
@@ -86,6 +93,8 @@ struct node { /* one layer */
     real *dy;  /* the same; training only */
     real *aux;
     real *w[8], *dw[8]; /* its weights in p->w and p->g */
+    int n_readers;
+    bool has_dy;        /* during backward: a reader has written dy */
 };
 
 struct hop_plan {
@@ -97,9 +106,12 @@ struct hop_plan {
     real *g;          /* [n_params] gradients */
     float *g32;       /* the same as floats: g itself when real is float */
     float *slots[HOP_MAX_SLOTS];
+    struct hop_optim_part *parts; /* room for every weight */
     int64_t step;
     struct ref_tree tree;
     real *scratch;
+    real *spare[HOP_NET_INPUTS]; /* [batch, widest] gradients on their way to a value with several
+                                    readers; NULL where no such value is */
     size_t bytes;
 };
 
@@ -125,6 +137,8 @@ plan_free(struct hop_plan *p)
     }
     for (i = 0; i < REF_TREE_HEIGHT; i++)
         free(p->tree.level[i]);
+    for (i = 0; i < HOP_NET_INPUTS; i++)
+        free(p->spare[i]);
     free(p->tree.leaf);
     free(p->scratch);
     if ((void *)p->w != (void *)p->weights)
@@ -136,6 +150,7 @@ plan_free(struct hop_plan *p)
     for (i = 0; i < HOP_MAX_SLOTS; i++)
         free(p->slots[i]);
     free(p->x);
+    free(p->parts);
     free(p->nodes);
     free(p);
 }
@@ -155,7 +170,8 @@ alloc_arenas(struct hop_plan *p, struct hop_err *e)
     p->bytes += net->n_params * sizeof(float);
     if (!p->spec.is_training)
         return HOP_OK;
-    if (!(p->g = alloc_reals(p, net->n_params, e)))
+    if (!(p->g = alloc_reals(p, net->n_params, e)) ||
+        !(p->parts = hop_alloc((size_t)net->n_weights, sizeof *p->parts, e)))
         return HOP_ENOMEM;
     p->g32 = sizeof(real) == sizeof(float) ? (float *)p->g : hop_alloc_floats(net->n_params, e);
     if (!p->g32)
@@ -183,6 +199,32 @@ alloc_tree(struct hop_plan *p, size_t n_widest, struct hop_err *e)
     return HOP_OK;
 }
 
+/* Count readers; make the spare buffers that values with several of them need. */
+static int
+alloc_spare(struct hop_plan *p, struct hop_err *e)
+{
+    const struct hop_net *net = p->spec.net;
+    int64_t n_widest = 0, n;
+    int i, k, n_spare = 0;
+
+    for (i = 0; i < net->n_layers; i++)
+        for (k = 0; k < net->layers[i].n_in; k++)
+            if (net->layers[i].in[k] >= 0)
+                p->nodes[net->layers[i].in[k]].n_readers++;
+    for (i = 0; i < net->n_layers; i++)
+        for (k = 0; k < net->layers[i].n_in; k++) {
+            if (net->layers[i].in[k] < 0 || p->nodes[net->layers[i].in[k]].n_readers < 2)
+                continue;
+            n = hop_shape_len(&net->layers[i].in_shapes[k]);
+            n_widest = n > n_widest ? n : n_widest;
+            n_spare = k + 1 > n_spare ? k + 1 : n_spare;
+        }
+    for (k = 0; k < n_spare; k++)
+        if (!(p->spare[k] = alloc_reals(p, (size_t)(p->spec.batch_size * n_widest), e)))
+            return HOP_ENOMEM;
+    return HOP_OK;
+}
+
 static int
 compile_layer(struct hop_plan *p, int i, size_t *n_widest, struct hop_err *e)
 {
@@ -190,7 +232,7 @@ compile_layer(struct hop_plan *p, int i, size_t *n_widest, struct hop_err *e)
     struct node *nd = &p->nodes[i];
     size_t n = (size_t)p->spec.batch_size * (size_t)hop_shape_len(&l->out_shape), sum = 0, k;
 
-    for (k = 0; k < HOP_LEN(ops) && strcmp(ops[k]->kind, l->kind->name); k++)
+    for (k = 0; k < HOP_LEN(ops) && strcmp(ops[k]->name, l->kind->op); k++)
         ;
     if (k == HOP_LEN(ops))
         return hop_fail(e, HOP_EFORMAT, p->spec.net->name, "choose another --device",
@@ -234,8 +276,8 @@ compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan 
     rc = p->nodes && p->x ? alloc_arenas(p, e) : HOP_ENOMEM;
     for (i = 0; i < spec->net->n_layers && !rc; i++)
         rc = compile_layer(p, i, &n_widest, e);
-    if (!rc && spec->is_training)
-        rc = alloc_tree(p, n_widest, e);
+    if (!rc && spec->is_training && !(rc = alloc_tree(p, n_widest, e)))
+        rc = alloc_spare(p, e);
     if (rc)
         plan_free(p);
     else
@@ -304,18 +346,56 @@ begin_step(struct hop_plan *p, int64_t n, const struct hop_pass *pass)
                              .tree = &p->tree, .scratch = p->scratch};
 }
 
+/* What layer i reads. */
+static void
+set_inputs(const struct hop_plan *p, struct ref_step *s, int i)
+{
+    const struct hop_layer *l = &p->spec.net->layers[i];
+    int k;
+
+    s->i_layer = i;
+    for (k = 0; k < l->n_in; k++)
+        s->xs[k] = l->in[k] < 0 ? p->x : p->nodes[l->in[k]].y;
+}
+
 static void
 forward(struct hop_plan *p, struct ref_step *s)
 {
     const struct hop_net *net = p->spec.net;
-    const real *x = p->x;
     int i;
 
     for (i = 0; i < net->n_layers; i++) {
-        s->i_layer = i;
-        p->nodes[i].op->forward(s, &net->layers[i], p->nodes[i].w, x, p->nodes[i].y,
+        set_inputs(p, s, i);
+        p->nodes[i].op->forward(s, &net->layers[i], p->nodes[i].w, s->xs[0], p->nodes[i].y,
                                 p->nodes[i].aux);
-        x = p->nodes[i].y;
+    }
+}
+
+/* Layer i's backward pass, its input gradients put or added where they belong. */
+static void
+backward_layer(struct hop_plan *p, struct ref_step *s, int i)
+{
+    const struct hop_layer *l = &p->spec.net->layers[i];
+    struct node *nd = &p->nodes[i], *from;
+    int64_t n, j;
+    int k;
+
+    set_inputs(p, s, i);
+    for (k = 0; k < l->n_in; k++) {
+        from = l->in[k] < 0 ? NULL : &p->nodes[l->in[k]];
+        s->dxs[k] = !from ? NULL : from->n_readers > 1 ? p->spare[k] : from->dy;
+    }
+    nd->op->backward(s, l, nd->w, s->xs[0], nd->y, nd->aux, nd->dy, s->dxs[0], nd->dw);
+    for (k = 0; k < l->n_in; k++) {
+        from = l->in[k] < 0 ? NULL : &p->nodes[l->in[k]];
+        if (!from || from->n_readers < 2)
+            continue;
+        n = s->n * hop_shape_len(&l->in_shapes[k]);
+        if (!from->has_dy)
+            memcpy(from->dy, s->dxs[k], (size_t)n * sizeof(real));
+        for (j = 0; from->has_dy && j < n; j++)
+            from->dy[j] = from->dy[j] + s->dxs[k][j];
+        from->has_dy = true;
     }
 }
 
@@ -360,7 +440,8 @@ score(const struct hop_plan *p, int64_t n, const int32_t *y, int64_t *confusion,
 {
     const struct hop_net *net = p->spec.net;
     int64_t K = net->output.d[0], i, j, best;
-    const real *z = net->n_layers > 1 ? p->nodes[net->n_layers - 2].y : p->x;
+    int from = net->layers[net->n_layers - 1].in[0];
+    const real *z = from < 0 ? p->x : p->nodes[from].y;
     const real *prob = p->nodes[net->n_layers - 1].y;
     double sum = 0;
 
@@ -382,20 +463,18 @@ backward(struct hop_plan *p, struct ref_step *s, const int32_t *y)
 {
     const struct hop_net *net = p->spec.net;
     int64_t K = net->output.d[0], i, j;
-    int l = net->n_layers - 1;
+    int l = net->n_layers - 1, from = net->layers[l].in[0];
     const real *prob = p->nodes[l].y;
-    real *dz = l > 0 ? p->nodes[l - 1].dy : NULL;
+    real *dz = from < 0 ? NULL : p->nodes[from].dy;
     const struct hop_weight *w;
 
     for (i = 0; dz && i < s->n; i++)
         for (j = 0; j < K; j++)
             dz[i * K + j] = (prob[i * K + j] - (j == y[i] ? 1 : 0)) / (real)s->n;
-    for (l--; l >= 0; l--) {
-        s->i_layer = l;
-        p->nodes[l].op->backward(s, &net->layers[l], p->nodes[l].w,
-                                 l ? p->nodes[l - 1].y : p->x, p->nodes[l].y, p->nodes[l].aux,
-                                 p->nodes[l].dy, l ? p->nodes[l - 1].dy : NULL, p->nodes[l].dw);
-    }
+    for (l = 0; l < net->n_layers; l++)
+        p->nodes[l].has_dy = false;
+    for (l = net->n_layers - 2; l >= 0; l--)
+        backward_layer(p, s, l);
     for (l = 0; l < net->n_weights; l++) {
         w = &net->weights[l];
         if (w->l2 != 0)
@@ -405,32 +484,49 @@ backward(struct hop_plan *p, struct ref_step *s, const int32_t *y)
     }
 }
 
+/* Between the optimizer's floats and the arithmetic's reals: nothing to do where they are one. */
+static void
+copy_arenas(struct hop_plan *p, bool is_before)
+{
+    const struct hop_net *net = p->spec.net;
+    const struct hop_weight *w;
+    size_t k;
+    int i;
+
+    for (i = 0; (void *)p->w != (void *)p->weights && i < net->n_weights; i++) {
+        w = &net->weights[i];
+        for (k = w->offset; k < w->offset + (size_t)w->n; k++)
+            if (is_before)
+                p->g32[k] = (float)p->g[k];
+            else if (w->is_trainable)
+                p->w[k] = p->weights[k];
+            else
+                p->weights[k] = (float)p->w[k];
+    }
+}
+
 static void
 update(struct hop_plan *p, struct hop_result *r)
 {
     const struct hop_net *net = p->spec.net;
     const struct hop_weight *w;
-    float *slots[HOP_MAX_SLOTS] = {NULL};
-    size_t k;
+    size_t n = 0;
     int i, j;
 
-    r->lr = hop_optim_lr(p->spec.optim_conf, p->step + 1);
-    for (k = 0; (void *)p->g32 != (void *)p->g && k < net->n_params; k++)
-        p->g32[k] = (float)p->g[k];
+    copy_arenas(p, true);
     for (i = 0; i < net->n_weights; i++) {
         w = &net->weights[i];
+        if (!w->is_trainable)
+            continue;
+        p->parts[n] = (struct hop_optim_part){(size_t)w->n, p->weights + w->offset,
+                                              p->g32 + w->offset, {NULL}};
         for (j = 0; j < HOP_MAX_SLOTS && p->slots[j]; j++)
-            slots[j] = p->slots[j] + w->slot_offset;
-        if (w->is_trainable)
-            p->spec.optim->step(p->spec.optim_conf, r->lr, p->step + 1, (size_t)w->n,
-                                p->weights + w->offset, p->g32 + w->offset, slots);
-        for (k = 0; (void *)p->w != (void *)p->weights && k < (size_t)w->n; k++) {
-            if (w->is_trainable)
-                p->w[w->offset + k] = p->weights[w->offset + k];
-            else
-                p->weights[w->offset + k] = (float)p->w[w->offset + k];
-        }
+            p->parts[n].slots[j] = p->slots[j] + w->slot_offset;
+        n++;
     }
+    r->lr = hop_optim_update(p->spec.optim, p->spec.optim_conf, &p->spec.lr, p->step + 1, p->parts,
+                             n);
+    copy_arenas(p, false);
     p->step++;
     r->n_steps++;
 }

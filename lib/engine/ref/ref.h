@@ -14,6 +14,8 @@
  *  - BatchNormalization: per-image sums in raster order, tree over images; mean = sum / n; the
  *    variance from a second pass over (x - mean)^2
  *  - softmax: subtract the maximum; sum of exponentials ascending; divide
+ *  - Add, Multiply: inputs in order; a value that several layers read gets its gradient from the last
+ *    reader first, then + the one before it, and so on
  *  - loss of an example: log(sum) - (z_y - max); examples are summed in order in double
  *  - exp, log, tanh are lib/base/num.h's; sqrt and division are IEEE's
  */
@@ -38,15 +40,17 @@ struct ref_step {
     uint64_t dropout_key;
     int64_t t;     /* optimizer steps done before this one */
     int i_layer;
+    const real *xs[HOP_NET_INPUTS]; /* inputs of a merging layer; xs[0] is also passed as x */
+    real *dxs[HOP_NET_INPUTS];      /* their gradients, NULL = not wanted; dxs[0] is also dx */
     struct ref_tree *tree; /* scratch, big enough for any weight of the layer */
     real *scratch;         /* as many reals as the net's largest weight */
 };
 
-/* How one kind of layer runs. x [n,in], y [n,out]; w and dw: the layer's weights in order.
+/* How one operation runs. x [n,in], y [n,out]; w and dw: the layer's weights in order.
  * forward overwrites y. backward overwrites dx (NULL = not wanted) and dw. aux is the layer's own
  * memory from forward to backward. BatchNormalization's forward updates its statistics in w. */
 struct ref_op {
-    const char *kind; /* Keras class_name */
+    const char *name; /* a layer kind's op */
     size_t (*aux)(const struct hop_layer *l, int64_t n); /* reals; or NULL */
     void (*forward)(const struct ref_step *s, const struct hop_layer *l, real *const *w,
                     const real *x, real *y, real *aux);

@@ -1,5 +1,48 @@
-/* Activation: relu, elu, tanh, sigmoid, softmax over the last axis. */
+/* Activations, softmax over the last axis. SELU's constants are Keras's. */
 #include "engine/ref/ref.h"
+
+#define SELU_SCALE ((real)1.05070098735548049342)
+#define SELU_ALPHA ((real)1.67326324235437728481)
+
+static real
+sigmoid(real x)
+{
+    return 1 / (1 + real_exp(-x));
+}
+
+/* log(1 + e^x), without overflow. */
+static real
+softplus(real x)
+{
+    return (x > 0 ? x : 0) + real_log(1 + real_exp(x > 0 ? -x : x));
+}
+
+static real
+leaky(real x, real alpha, real max)
+{
+    return x > max ? max : x < 0 ? alpha * x : x;
+}
+
+/* Phi(x), the share of a normal distribution below x. */
+static real
+normal_below(real x)
+{
+    return (real)0.5 * (1 + real_erf(x * (real)0.70710678118654752));
+}
+
+static real
+gelu_slope(real x)
+{
+    return normal_below(x) + x * (real)0.39894228040143268 * real_exp((real)-0.5 * x * x);
+}
+
+static real
+swish_slope(real x)
+{
+    real s = sigmoid(x);
+
+    return s + x * s * (1 - s);
+}
 
 static void
 softmax_row(const real *x, real *y, int64_t n)
@@ -46,7 +89,27 @@ forward(const struct ref_step *s, const struct hop_layer *l, real *const *w, con
         break;
     case HOP_SIGMOID:
         for (i = 0; i < n; i++)
-            y[i] = 1 / (1 + real_exp(-x[i]));
+            y[i] = sigmoid(x[i]);
+        break;
+    case HOP_LEAKY_RELU:
+        for (i = 0; i < n; i++)
+            y[i] = leaky(x[i], alpha, (real)p->max_value);
+        break;
+    case HOP_GELU:
+        for (i = 0; i < n; i++)
+            y[i] = x[i] * normal_below(x[i]);
+        break;
+    case HOP_SWISH:
+        for (i = 0; i < n; i++)
+            y[i] = x[i] * sigmoid(x[i]);
+        break;
+    case HOP_SELU:
+        for (i = 0; i < n; i++)
+            y[i] = SELU_SCALE * (x[i] < 0 ? SELU_ALPHA * real_expm1(x[i]) : x[i]);
+        break;
+    case HOP_SOFTPLUS:
+        for (i = 0; i < n; i++)
+            y[i] = softplus(x[i]);
         break;
     case HOP_SOFTMAX:
         for (i = 0; i < n; i += m)
@@ -100,6 +163,26 @@ backward(const struct ref_step *s, const struct hop_layer *l, real *const *w, co
     case HOP_SIGMOID:
         for (i = 0; i < n; i++)
             dx[i] = dy[i] * (y[i] * (1 - y[i]));
+        break;
+    case HOP_LEAKY_RELU:
+        for (i = 0; i < n; i++)
+            dx[i] = x[i] >= (real)p->max_value ? 0 : x[i] > 0 ? dy[i] : alpha * dy[i];
+        break;
+    case HOP_GELU:
+        for (i = 0; i < n; i++)
+            dx[i] = dy[i] * gelu_slope(x[i]);
+        break;
+    case HOP_SWISH:
+        for (i = 0; i < n; i++)
+            dx[i] = dy[i] * swish_slope(x[i]);
+        break;
+    case HOP_SELU:
+        for (i = 0; i < n; i++)
+            dx[i] = dy[i] * (x[i] < 0 ? y[i] + SELU_SCALE * SELU_ALPHA : SELU_SCALE);
+        break;
+    case HOP_SOFTPLUS:
+        for (i = 0; i < n; i++)
+            dx[i] = dy[i] * sigmoid(x[i]);
         break;
     case HOP_SOFTMAX:
         for (i = 0; i < n; i += m)

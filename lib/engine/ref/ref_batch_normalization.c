@@ -82,7 +82,7 @@ forward(const struct ref_step *s, const struct hop_layer *l, real *const *w, con
     int64_t i, c;
     real *mean = aux, *inv_sd = aux + C;
 
-    if (s->is_training)
+    if (s->is_training && !l->is_frozen)
         batch_statistics(s, l, w, x, n_rows, C, mean, inv_sd);
     else
         for (c = 0; c < C; c++) {
@@ -127,7 +127,11 @@ backward(const struct ref_step *s, const struct hop_layer *l, real *const *w, co
     if (at.beta >= 0)
         memcpy(dw[at.beta], dbeta, (size_t)C * sizeof(real));
     count = (real)(s->n * n_rows);
-    for (j = 0; dx && j < s->n * n_rows; j++)
+    for (j = 0; dx && l->is_frozen && j < s->n * n_rows; j++)
+        for (c = 0; c < C; c++)
+            dx[j * C + c] = (at.gamma >= 0 ? dy[j * C + c] * w[at.gamma][c] : dy[j * C + c]) *
+                            inv_sd[c];
+    for (j = 0; dx && !l->is_frozen && j < s->n * n_rows; j++)
         for (c = 0; c < C; c++) {
             v = (x[j * C + c] - mean[c]) * inv_sd[c];
             g = dy[j * C + c] - dbeta[c] / count - v * (dgamma[c] / count);

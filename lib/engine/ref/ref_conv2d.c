@@ -1,4 +1,4 @@
-/* Conv2D. x [n,H,W,C], w [kh,kw,C,K], y [n,P,Q,K]. */
+/* Conv2D, depthwise too. x [n,H,W,C], w [kh,kw,C/groups,K], y [n,P,Q,K]. */
 #include <string.h>
 
 #include "engine/ref/ref.h"
@@ -19,94 +19,98 @@ axpy(real x, const real *w, real *acc, int64_t n)
             acc[j] = real_fma(x, w[j], acc[j]);
 }
 
-/* One image forward. */
+/* One image forward. Groups: output channels [g K/G, (g+1) K/G) read input channels
+ * [g C/G, (g+1) C/G); w is [kh,kw,C/G,K]. */
 REF_HOT static void
 forward_image(const struct hop_conv2d *p, const struct hop_shape *in, const struct hop_shape *out,
               const real *w, const real *bias, const real *x, real *y)
 {
     int64_t H = in->d[0], W = in->d[1], C = in->d[2], K = p->filters;
-    int64_t oy, ox, k0, m, r, s, c, j, iy, ix;
+    int64_t Cg = C / p->groups, Kg = K / p->groups, oy, ox, k0, m, r, s, c, j, iy, ix;
+    const real *from;
     real acc[BLOCK];
 
     for (oy = 0; oy < out->d[0]; oy++)
         for (ox = 0; ox < out->d[1]; ox++, y += K)
-            for (k0 = 0; k0 < K; k0 += BLOCK) {
-                m = K - k0 < BLOCK ? K - k0 : BLOCK;
+            for (k0 = 0; k0 < K; k0 += m) {
+                m = Kg - k0 % Kg < BLOCK ? Kg - k0 % Kg : BLOCK;
                 memset(acc, 0, sizeof acc);
                 for (r = 0; r < p->kh; r++)
                     for (s = 0; s < p->kw; s++) {
-                        iy = oy * p->stride_h + r - p->pad_top;
-                        ix = ox * p->stride_w + s - p->pad_left;
+                        iy = oy * p->stride_h + r * p->dilation_h - p->pad_top;
+                        ix = ox * p->stride_w + s * p->dilation_w - p->pad_left;
                         if (iy < 0 || iy >= H || ix < 0 || ix >= W)
                             continue;
-                        for (c = 0; c < C; c++)
-                            axpy(x[(iy * W + ix) * C + c], w + ((r * p->kw + s) * C + c) * K + k0,
-                                 acc, m);
+                        from = x + (iy * W + ix) * C + k0 / Kg * Cg;
+                        for (c = 0; c < Cg; c++)
+                            axpy(from[c], w + ((r * p->kw + s) * Cg + c) * K + k0, acc, m);
                     }
                 for (j = 0; j < m; j++)
                     y[k0 + j] = bias ? acc[j] + bias[k0 + j] : acc[j];
             }
 }
 
-/* Input gradient of one image; wt is w transposed to [kh,kw,K,C]. */
+/* Input gradient of one image; wt is w transposed to [kh,kw,K,C/G]. */
 REF_HOT static void
 backward_image_x(const struct hop_conv2d *p, const struct hop_shape *in,
                  const struct hop_shape *out, const real *wt, const real *dy, real *dx)
 {
     int64_t H = in->d[0], W = in->d[1], C = in->d[2], K = p->filters, P = out->d[0], Q = out->d[1];
-    int64_t iy, ix, c0, m, r, s, k, j, a, b;
+    int64_t Cg = C / p->groups, Kg = K / p->groups, iy, ix, c0, m, r, s, k, g, j, a, b;
     real acc[BLOCK];
 
     for (iy = 0; iy < H; iy++)
         for (ix = 0; ix < W; ix++, dx += C)
-            for (c0 = 0; c0 < C; c0 += BLOCK) {
-                m = C - c0 < BLOCK ? C - c0 : BLOCK;
+            for (c0 = 0; c0 < C; c0 += m) {
+                m = Cg - c0 % Cg < BLOCK ? Cg - c0 % Cg : BLOCK;
+                g = c0 / Cg;
                 memset(acc, 0, sizeof acc);
                 for (r = 0; r < p->kh; r++)
                     for (s = 0; s < p->kw; s++) {
-                        a = iy + p->pad_top - r;
-                        b = ix + p->pad_left - s;
+                        a = iy + p->pad_top - r * p->dilation_h;
+                        b = ix + p->pad_left - s * p->dilation_w;
                         if (a < 0 || b < 0 || a % p->stride_h || b % p->stride_w ||
                             a / p->stride_h >= P || b / p->stride_w >= Q)
                             continue;
                         a /= p->stride_h;
                         b /= p->stride_w;
-                        for (k = 0; k < K; k++)
-                            axpy(dy[(a * Q + b) * K + k], wt + ((r * p->kw + s) * K + k) * C + c0,
-                                 acc, m);
+                        for (k = g * Kg; k < (g + 1) * Kg; k++)
+                            axpy(dy[(a * Q + b) * K + k],
+                                 wt + ((r * p->kw + s) * K + k) * Cg + c0 % Cg, acc, m);
                     }
                 for (j = 0; j < m; j++)
                     dx[c0 + j] = acc[j];
             }
 }
 
-/* Weight and bias gradient of one image, added into dw [kh,kw,C,K] followed by db [K]. */
+/* Weight and bias gradient of one image, added into dw [kh,kw,C/G,K] followed by db [K]. */
 REF_HOT static void
 backward_image_w(const struct hop_conv2d *p, const struct hop_shape *in,
                  const struct hop_shape *out, const real *x, const real *dy, real *dw)
 {
     int64_t H = in->d[0], W = in->d[1], C = in->d[2], K = p->filters;
-    int64_t oy, ox, k0, m, r, s, c, k, iy, ix;
-    const real *g;
+    int64_t Cg = C / p->groups, Kg = K / p->groups, oy, ox, k0, m, r, s, c, k, iy, ix;
+    const real *g, *from;
 
     for (oy = 0; oy < out->d[0]; oy++)
         for (ox = 0; ox < out->d[1]; ox++) {
             g = dy + (oy * out->d[1] + ox) * K;
             for (r = 0; r < p->kh; r++)
                 for (s = 0; s < p->kw; s++) {
-                    iy = oy * p->stride_h + r - p->pad_top;
-                    ix = ox * p->stride_w + s - p->pad_left;
+                    iy = oy * p->stride_h + r * p->dilation_h - p->pad_top;
+                    ix = ox * p->stride_w + s * p->dilation_w - p->pad_left;
                     if (iy < 0 || iy >= H || ix < 0 || ix >= W)
                         continue;
-                    for (c = 0; c < C; c++)
-                        for (k0 = 0; k0 < K; k0 += BLOCK) {
-                            m = K - k0 < BLOCK ? K - k0 : BLOCK;
-                            axpy(x[(iy * W + ix) * C + c], g + k0,
-                                 dw + ((r * p->kw + s) * C + c) * K + k0, m);
+                    from = x + (iy * W + ix) * C;
+                    for (c = 0; c < Cg; c++)
+                        for (k0 = 0; k0 < K; k0 += m) {
+                            m = Kg - k0 % Kg < BLOCK ? Kg - k0 % Kg : BLOCK;
+                            axpy(from[k0 / Kg * Cg + c], g + k0,
+                                 dw + ((r * p->kw + s) * Cg + c) * K + k0, m);
                         }
                 }
             for (k = 0; k < K; k++)
-                dw[p->kh * p->kw * C * K + k] += g[k];
+                dw[p->kh * p->kw * Cg * K + k] += g[k];
         }
 }
 
@@ -129,7 +133,8 @@ backward(const struct ref_step *s, const struct hop_layer *l, real *const *w, co
 {
     const struct hop_conv2d *p = l->params;
     int64_t n_in = hop_shape_len(&l->in_shape), n_out = hop_shape_len(&l->out_shape);
-    int64_t C = l->in_shape.d[2], K = p->filters, n_w = p->kh * p->kw * C * K, i, t, c, k;
+    int64_t C = l->in_shape.d[2] / p->groups, K = p->filters, n_w = p->kh * p->kw * C * K;
+    int64_t i, t, c, k;
     real *both = s->scratch;
 
     (void)y;

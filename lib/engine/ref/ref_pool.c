@@ -1,4 +1,4 @@
-/* MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D. x [n,H,W,C], y [n,P,Q,C].
+/* MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D. x [n,H,W,C], y [n,P,Q,C].
  * Average: taps in raster order are added, then divided by how many lie inside the image.
  * Maximum: the first of equal values wins and gets the gradient. */
 #include <string.h>
@@ -197,6 +197,44 @@ backward_global(const struct ref_step *s, const struct hop_layer *l, real *const
                 dx[c] = dy[c] / (real)HW;
 }
 
+static void
+forward_global_max(const struct ref_step *s, const struct hop_layer *l, real *const *w,
+                   const real *x, real *y, real *aux)
+{
+    int64_t HW = l->in_shape.d[0] * l->in_shape.d[1], C = l->in_shape.d[2], i, j, c;
+
+    (void)w;
+    (void)aux;
+    for (i = 0; i < s->n; i++, y += C) {
+        memcpy(y, x, (size_t)C * sizeof(real));
+        for (j = 0; j < HW; j++, x += C)
+            for (c = 0; c < C; c++)
+                y[c] = x[c] > y[c] ? x[c] : y[c];
+    }
+}
+
+/* As Keras's reduce_max: equal maxima share the gradient evenly. */
+static void
+backward_global_max(const struct ref_step *s, const struct hop_layer *l, real *const *w,
+                    const real *x, const real *y, const real *aux, const real *dy, real *dx,
+                    real *const *dw)
+{
+    int64_t HW = l->in_shape.d[0] * l->in_shape.d[1], C = l->in_shape.d[2], i, j, c, n;
+
+    (void)w;
+    (void)aux;
+    (void)dw;
+    for (i = 0; dx && i < s->n; i++, y += C, dy += C, x += HW * C, dx += HW * C)
+        for (c = 0; c < C; c++) {
+            for (j = 0, n = 0; j < HW; j++)
+                n += x[j * C + c] == y[c];
+            for (j = 0; j < HW; j++)
+                dx[j * C + c] = x[j * C + c] == y[c] ? dy[c] / (real)n : 0;
+        }
+}
+
+const struct ref_op REF_NAME(op_global_max_pooling2d) = {"GlobalMaxPooling2D", NULL,
+                                                         forward_global_max, backward_global_max};
 const struct ref_op REF_NAME(op_max_pooling2d) = {"MaxPooling2D", NULL, forward_max, backward_max};
 const struct ref_op REF_NAME(op_average_pooling2d) = {"AveragePooling2D", NULL, forward_average,
                                                       backward_average};

@@ -31,4 +31,3 @@ backward(const struct ref_step *s, const struct hop_layer *l, real *const *w, co
 }
 
 const struct ref_op REF_NAME(op_rescaling) = {"Rescaling", NULL, forward, backward};
-const struct ref_op REF_NAME(op_normalization) = {"Normalization", NULL, forward, backward};

@@ -7,8 +7,12 @@
 
 writes the *.json beside it, which test/unit/t_keras.c holds every device to. Keras is needed here
 only. Weights, examples, order and dropout masks come from formulas that the test computes as well:
-counter-based random numbers (lib/base/rng.h) under the keys written in each file. The optimizers
-are tf.keras.optimizers.legacy, which have `decay`.
+counter-based random numbers (lib/base/rng.h) under the keys written in each file. SGD, RMSprop and
+Adam are tf.keras.optimizers.legacy, which have `decay`; where a case has weight decay, clipping or
+a schedule, and for all other optimizers, they are tf.keras.optimizers.
+
+The nets of nets.py are written as Keras's to_json() gives them; keras3.py writes what Keras 3 makes
+of them beside it.
 
 The talk's nets are deep, and ReLU and max-pooling are kinks: an activation that rounding puts on
 the other side of one changes a step by up to some percent, and ten long steps multiply that. So
@@ -24,6 +28,8 @@ import sys
 os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="", TF_ENABLE_ONEDNN_OPTS="0")
 import numpy as np
 import tensorflow as tf
+
+from nets import BUILDERS
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NETS = os.path.join(HERE, "..", "..", "..", "share", "nets")
@@ -90,8 +96,9 @@ def examples(key, n, spec):
 def start_of(name, shape, n_classes, bias):
     """Weights start at center + spread * u, u uniform in [-1, 1)."""
     kind = name.rsplit("/", 1)[1]
-    if kind == "kernel":
-        return 0.0, float(F(np.sqrt(4.5 / np.prod(shape[:-1]))))
+    if kind.endswith("kernel"):
+        n = np.prod(shape[:2] if kind == "depthwise_kernel" else shape[:-1])
+        return 0.0, float(F(np.sqrt(4.5 / n)))
     if kind == "bias" and shape[0] != n_classes:
         return bias
     return {"gamma": (1.0, 0.25), "moving_variance": (1.0, 0.5)}.get(kind, (0.0, 0.125))
@@ -115,8 +122,11 @@ class Dropout(tf.keras.layers.Layer):
 
     def build(self, shape):
         masks[self.name] = tf.Variable(
-            np.ones([1] + list(shape[1:])), trainable=False, dtype=tf.keras.backend.floatx(),
-            shape=tf.TensorShape([None] + list(shape[1:])))
+            np.ones([1] + self.mask_shape(shape)), trainable=False, dtype=tf.keras.backend.floatx(),
+            shape=tf.TensorShape([None] + self.mask_shape(shape)))
+
+    def mask_shape(self, shape):
+        return [int(d) for d in shape[1:]]
 
     def call(self, x, training=None):
         return tf.ensure_shape(x * masks[self.name], x.shape) if training else x
@@ -128,10 +138,21 @@ class Dropout(tf.keras.layers.Layer):
         masks[self.name].assign(keep * F(1 / (1 - self.rate)))
 
 
+class SpatialDropout2D(Dropout):
+    """The same for keras.layers.SpatialDropout2D: one decision per image and channel."""
+
+    def mask_shape(self, shape):
+        return [1, 1, int(shape[3])]
+
+
 def dropouts(model):
-    """(layer, its index in hop's list): InputLayer has none, an `activation` has its own."""
+    """(layer, its index in hop's list): InputLayer has none, an `activation` has its own, so has
+    the pointwise half of SeparableConv2D."""
     i, found = 0, []
     for layer in model.layers:
+        if type(layer).__name__ == "InputLayer":
+            continue
+        i += type(layer).__name__ == "SeparableConv2D"
         if isinstance(layer, Dropout):
             found.append((layer, i))
         act = layer.get_config().get("activation", "linear")
@@ -158,11 +179,93 @@ def moving_variances(model):
     return [(l, l.moving_variance.numpy()) for l in model.layers if hasattr(l, "moving_variance")]
 
 
+# The slots of tf.keras.optimizers, by hop's names.
+SLOTS = {"SGD": {"momentum": "momentums"}, "Lion": {"m": "momentums"},
+         "Adagrad": {"accumulator": "_accumulators"},
+         "Adadelta": {"accumulated_grad": "_accumulated_grads",
+                      "accumulated_delta_var": "_accumulated_delta_vars"},
+         "Adam": {"m": "_momentums", "v": "_velocities", "vhat": "_velocity_hats"}}
+SLOTS["AdamW"] = SLOTS["Nadam"] = SLOTS["Adam"]
+
+
+def schedule(conf, lr):
+    """The config line's schedule as Keras's; its keys leave conf."""
+    s = tf.keras.optimizers.schedules
+    kind, take = conf.pop("schedule"), conf.pop
+    warmup, steps = take("warmup_steps", 0), take("decay_steps", 0)
+    if kind == "cosine":
+        return s.CosineDecay(0.0 if warmup else lr, steps, take("alpha", 0.0),
+                             warmup_target=lr if warmup else None, warmup_steps=warmup)
+    assert not warmup, "Keras warms up for cosine only"
+    if kind == "exponential":
+        return s.ExponentialDecay(lr, steps, take("decay_rate"), take("staircase", False))
+    if kind == "step":
+        return s.ExponentialDecay(lr, steps, take("decay_rate"), True)
+    if kind == "inverse_time":
+        return s.InverseTimeDecay(lr, steps, take("decay_rate"), take("staircase", False))
+    if kind == "polynomial":
+        return s.PolynomialDecay(lr, steps, take("alpha", 0.0) * lr, take("power", 1.0))
+    assert kind == "piecewise"
+    return s.PiecewiseConstantDecay(take("boundaries"), [f * lr for f in take("factors")])
+
+
+class Legacy:
+    """What run() asks of an optimizer, from tf.keras.optimizers.legacy."""
+
+    def __init__(self, kind, conf):
+        self.keras = getattr(tf.keras.optimizers.legacy, kind)(**conf)
+
+    def start(self, model, step):
+        self.keras.iterations.assign(step)
+        self.keras._create_all_weights(model.trainable_variables)
+        self.slot_names = self.keras.get_slot_names()
+
+    def slot(self, w, name):
+        return self.keras.get_slot(w, name)
+
+    def lr(self, step):
+        self.keras.iterations.assign(step)
+        return float(self.keras._decayed_lr(tf.float32))
+
+
+class New:
+    """The same from tf.keras.optimizers. Nadam must run eagerly: its cache of the product of its
+    momentum factors counts while it is traced, so a graph multiplies once per weight and step in
+    place of once per step. Keras 3 does as the eager one."""
+
+    def __init__(self, kind, conf):
+        self.kind = kind
+        self.keras = getattr(tf.keras.optimizers, kind)(**conf)
+
+    def start(self, model, step):
+        opt = self.keras
+        opt.iterations.assign(step)
+        opt.build(model.trainable_variables)
+        if self.kind == "Nadam":
+            product = np.prod([opt.beta_1 * (1 - 0.5 * 0.96 ** i) for i in range(1, step + 1)])
+            opt._u_product.assign(product)
+            opt._u_product_counter = step + 1
+        self.slot_names = [s for s, a in SLOTS[self.kind].items() if hasattr(opt, a)]
+        if self.kind == "SGD" and opt.momentum == 0:
+            self.slot_names = []
+
+    def slot(self, w, name):
+        opt = self.keras
+        return getattr(opt, SLOTS[self.kind][name])[opt._index_dict[opt._var_key(w)]]
+
+    def lr(self, step):
+        lr = self.keras._learning_rate
+        return float(lr(step) if callable(lr) else lr)
+
+
 def optimizer(conf):
-    kinds = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam"}
+    kinds = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW",
+             "nadam": "Nadam", "adagrad": "Adagrad", "adadelta": "Adadelta", "lion": "Lion"}
     conf = dict(conf)
-    kind = getattr(tf.keras.optimizers.legacy, kinds[conf.pop("optimizer")])
-    return kind(learning_rate=conf.pop("lr"), **conf)
+    kind, lr = kinds[conf.pop("optimizer")], conf.pop("lr")
+    new = {"schedule", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm"} & set(conf)
+    conf["learning_rate"] = schedule(conf, lr) if "schedule" in conf else lr
+    return (New if new or kind not in ("SGD", "RMSprop", "Adam") else Legacy)(kind, conf)
 
 
 # ---- outputs ----
@@ -187,7 +290,11 @@ def run(spec, net, conf):
     tf.keras.backend.set_floatx(spec["keras_dtype"])
     conf = dict(conf)
     name, step, slots = conf.pop("name"), conf.pop("step", 0), conf.pop("slots", {})
-    model = tf.keras.models.model_from_json(json.dumps(net), custom_objects={"Dropout": Dropout})
+    if spec["builder"]:
+        model = BUILDERS[spec["builder"]](tf.keras, Dropout, SpatialDropout2D)
+    else:
+        model = tf.keras.models.model_from_json(json.dumps(net),
+                                                custom_objects={"Dropout": Dropout})
     weights = [w for l in model.layers for w in l.weights]  # model.weights has statistics last
     names = [w.name[:-2] for w in weights]
     start = {n: initial(i, w.shape, spec["start"][n])
@@ -195,15 +302,15 @@ def run(spec, net, conf):
     for n, w in zip(names, weights):
         w.assign(start[n])
     opt = optimizer(conf)
-    model.compile(optimizer=opt, loss=spec["loss"], metrics=["accuracy"])
-    opt.iterations.assign(step)
-    opt._create_all_weights(model.trainable_variables)
-    slot_names = opt.get_slot_names()
+    model.compile(optimizer=opt.keras, loss=spec["loss"], metrics=["accuracy"],
+                  run_eagerly=conf["optimizer"] == "nadam")
+    opt.start(model, step)
+    slot_names = opt.slot_names
     for i, (n, w) in enumerate(zip(names, weights)):
         for s in slot_names if w.trainable else []:
             start["optimizer/%s/%s" % (s, n)] = v = initial(
                 i, w.shape, slots.get(s, (0, 0)), 1 + slot_names.index(s))
-            opt.get_slot(w, s).assign(v)
+            opt.slot(w, s).assign(v)
 
     b, n = spec["batch_size"], spec["n"]
     x, y = examples(KEY_TRAIN, n, spec)
@@ -227,14 +334,13 @@ def run(spec, net, conf):
         for n, w in zip(names, weights):
             if w.trainable:
                 full = "optimizer/%s/%s" % (s, n)
-                tensors.append(tensor_out(full, opt.get_slot(w, s).numpy(), start[full],
+                tensors.append(tensor_out(full, opt.slot(w, s).numpy(), start[full],
                                           spec["slot_samples"]))
-    opt.iterations.assign(step - 1)  # of the last step
-    lr = opt._decayed_lr(tf.float32)
+    lr = opt.lr(step - 1)  # of the last step
     print("  %s: loss %.5f, %d of %d; then %.5f" % (name, loss, n_correct, spec["n"], eval_loss))
     return {"name": name, "step": step - (spec["n"] + b - 1) // b, "slots": slots,
             "optimizer": conf, "loss": number(loss), "n_correct": n_correct,
-            "lr": number(lr.numpy()),
+            "lr": number(lr),
             "eval_loss": number(eval_loss),
             "eval_n_correct": int(round(eval_accuracy * spec["n_eval"])), "tensors": tensors}
 
@@ -338,6 +444,61 @@ BIG = [
     dict(name="rmsprop", optimizer="rmsprop", lr=1e-5),
     dict(name="adam", optimizer="adam", lr=3e-5, decay=0.01),
 ]
+STEP_7 = {"m": (0, 0.05), "v": (0.01, 0.005)}
+OPTIMIZERS2 = [
+    dict(name="adamw", optimizer="adamw", lr=0.03),
+    dict(name="adamw amsgrad", optimizer="adamw", lr=0.03, weight_decay=0.5, beta_2=0.7,
+         amsgrad=True),
+    dict(name="adamw on from step 7", optimizer="adamw", lr=0.03, weight_decay=0.1, step=7,
+         slots=STEP_7),
+    dict(name="nadam", optimizer="nadam", lr=0.03),
+    dict(name="nadam betas", optimizer="nadam", lr=0.03, beta_1=0.8, beta_2=0.95, epsilon=1e-2),
+    dict(name="nadam on from step 7", optimizer="nadam", lr=0.03, step=7, slots=STEP_7),
+    dict(name="adagrad", optimizer="adagrad", lr=0.1),
+    dict(name="adagrad epsilon", optimizer="adagrad", lr=0.1, epsilon=0.1, step=3,
+         slots={"accumulator": (0.02, 0.01)}),
+    dict(name="adadelta", optimizer="adadelta", lr=1.0, epsilon=1e-3),
+    dict(name="adadelta on from step 7", optimizer="adadelta", lr=0.5, rho=0.8, step=7,
+         slots={"accumulated_grad": (0.01, 0.005), "accumulated_delta_var": (0.01, 0.005)}),
+    dict(name="lion", optimizer="lion", lr=0.01),
+    dict(name="lion betas", optimizer="lion", lr=0.02, beta_1=0.7, beta_2=0.8, weight_decay=0.5),
+    dict(name="sgd weight decay", optimizer="sgd", lr=0.1, momentum=0.9, weight_decay=0.3),
+    dict(name="sgd clipnorm", optimizer="sgd", lr=0.5, momentum=0.5, clipnorm=0.2),
+    dict(name="sgd clipvalue", optimizer="sgd", lr=0.5, momentum=0.5, clipvalue=0.05),
+    dict(name="sgd global_clipnorm", optimizer="sgd", lr=0.5, global_clipnorm=0.3),
+    dict(name="sgd clipnorm and clipvalue", optimizer="sgd", lr=0.5, clipnorm=0.2,
+         clipvalue=0.02),
+    dict(name="sgd global_clipnorm and clipvalue", optimizer="sgd", lr=0.5, global_clipnorm=0.3,
+         clipvalue=0.02),
+    dict(name="adagrad clipnorm weight decay", optimizer="adagrad", lr=0.1, clipnorm=0.2,
+         weight_decay=0.2),
+    dict(name="adam weight decay", optimizer="adam", lr=0.03, weight_decay=0.2),
+    dict(name="exponential", optimizer="sgd", lr=0.3, schedule="exponential", decay_steps=4,
+         decay_rate=0.5),
+    dict(name="exponential staircase", optimizer="adam", lr=0.03, schedule="exponential",
+         decay_steps=4, decay_rate=0.5, staircase=True),
+    dict(name="step", optimizer="sgd", lr=0.3, schedule="step", decay_steps=3, decay_rate=0.4,
+         step=7),
+    dict(name="inverse time", optimizer="sgd", lr=0.3, schedule="inverse_time", decay_steps=4,
+         decay_rate=0.8),
+    dict(name="inverse time staircase", optimizer="sgd", lr=0.3, schedule="inverse_time",
+         decay_steps=4, decay_rate=0.8, staircase=True),
+    dict(name="polynomial", optimizer="adamw", lr=0.03, schedule="polynomial", decay_steps=8,
+         alpha=0.2, power=2.0),
+    dict(name="cosine", optimizer="sgd", lr=0.3, momentum=0.9, schedule="cosine", decay_steps=12,
+         alpha=0.1),
+    dict(name="cosine warm-up", optimizer="sgd", lr=0.3, schedule="cosine", decay_steps=6,
+         warmup_steps=3, weight_decay=0.1),
+    dict(name="cosine still warming up", optimizer="sgd", lr=0.3, schedule="cosine",
+         decay_steps=40, warmup_steps=30, step=4),
+    dict(name="piecewise", optimizer="lion", lr=0.02, schedule="piecewise", boundaries=[3, 6],
+         factors=[1.0, 0.5, 0.1]),
+]
+FUNCTIONAL = [
+    dict(name="sgd", optimizer="sgd", lr=0.01, momentum=0.9, nesterov=True),
+    dict(name="adamw", optimizer="adamw", lr=6e-4, schedule="cosine", decay_steps=12,
+         global_clipnorm=1.0),
+]
 BIG_SPEC = {"shape": [32, 32, 3], "dtype": "U8", "mean": 128, "inv_std": 1 / 64, "classes": 10,
             "n": 76, "batch_size": 8, "n_eval": 20, "samples": 24, "slot_samples": 8,
             "loss": "categorical_crossentropy", "keras_dtype": "float64"}
@@ -346,6 +507,22 @@ FILES = {
         "shape": [6], "dtype": "F32", "mean": 128, "inv_std": 1 / 64, "classes": 4, "n": 77,
         "batch_size": 8, "n_eval": 30, "loss": "sparse_categorical_crossentropy", "samples": 64,
         "slot_samples": 16}),
+    "optimizers2": (TABLE, OPTIMIZERS2, {
+        "shape": [6], "dtype": "F32", "mean": 128, "inv_std": 1 / 64, "classes": 4, "n": 77,
+        "batch_size": 8, "n_eval": 30, "loss": "categorical_crossentropy", "samples": 9,
+        "slot_samples": 4}),
+    "small-resnet": ("small-resnet", FUNCTIONAL, {
+        "shape": [12, 10, 3], "dtype": "U8", "mean": 128, "inv_std": 1 / 64, "classes": 5,
+        "n": 155, "batch_size": 16, "n_eval": 50, "loss": "categorical_crossentropy",
+        "samples": 8, "slot_samples": 3}),
+    "small-mobilenet": ("small-mobilenet", FUNCTIONAL, {
+        "shape": [13, 11, 3], "dtype": "U8", "mean": 0, "inv_std": 1, "classes": 4, "n": 155,
+        "batch_size": 16, "n_eval": 50, "loss": "categorical_crossentropy", "samples": 8,
+        "slot_samples": 3}),
+    "more-layers": ("more-layers", FUNCTIONAL, {
+        "shape": [12, 9, 2], "dtype": "U8", "mean": 0, "inv_std": 1, "classes": 4, "n": 155,
+        "batch_size": 16, "n_eval": 50, "loss": "sparse_categorical_crossentropy", "samples": 12,
+        "slot_samples": 4}),
     "layers-gap": (LAYERS_GAP, FEW, {
         "shape": [11, 9, 3], "dtype": "U8", "mean": 0, "inv_std": 1, "classes": 5, "n": 155,
         "batch_size": 16, "n_eval": 50, "loss": "categorical_crossentropy", "samples": 48,
@@ -368,7 +545,12 @@ def main(wanted):
             continue
         print(name)
         spec = dict(spec)
-        if net is None:
+        builder = net if isinstance(net, str) else None
+        if builder:
+            tf.keras.backend.clear_session()
+            spec["net"] = net = json.loads(BUILDERS[builder](tf.keras).to_json())
+            spec["has_keras3"] = True
+        elif net is None:
             with open(os.path.join(NETS, name + ".json")) as f:
                 net = json.load(f)
         else:
@@ -382,7 +564,7 @@ def main(wanted):
                         "shuffle": KEY_SHUFFLE, "dropout": KEY_DROPOUT}
         spec.setdefault("keras_dtype", "float32")
         spec["visit"], spec["pass"] = VISIT, PASS
-        results = [run(spec, net, c) for c in cases]
+        results = [run({**spec, "builder": builder}, net, c) for c in cases]
         spec = {"made_by": "make.py, TensorFlow %s, Keras %s" % (tf.__version__,
                 keras_version()), **spec}
         write(os.path.join(HERE, name + ".json"), spec, results)

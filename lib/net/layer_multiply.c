@@ -1,0 +1,6 @@
+/* Multiply: the product of its inputs, all of one shape. */
+#include "net/merge.h"
+
+const struct hop_layer_kind hop_layer_multiply = {
+    "Multiply", NULL, "Multiply", "multiply", hop_merge_keys, 0, hop_merge_parse, hop_merge_shape, NULL, true,
+};
