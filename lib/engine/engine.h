@@ -103,7 +103,7 @@ struct hop_device_ops {
     /* probabilities [n, K] of examples 0..n-1 of x, overwritten. */
     int (*predict)(struct hop_plan *p, struct hop_data *x, float *probabilities,
                    struct hop_err *e);
-    /* For tests: gradient [net->n_params] (overwritten; 0 for statistics) and loss of the first
+    /* For tests: gradient [net->n_params] (overwritten; 0 where not trainable) and loss of the first
      * batch in the order of `pass`, at the loaded weights, with training behaviour; the plan's
      * state is afterwards undefined. */
     int (*gradient)(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,

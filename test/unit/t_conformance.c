@@ -302,16 +302,6 @@ worst(const struct hop_net *net, const float *a, const float *b, const char **na
     return max;
 }
 
-/* What a device says of weights that stay is its own business. */
-static void
-forget_frozen(const struct hop_net *net, float *gradient)
-{
-    for (int i = 0; i < net->n_weights; i++)
-        if (!net->weights[i].is_trainable)
-            memset(gradient + net->weights[i].offset, 0,
-                   (size_t)net->weights[i].n * sizeof *gradient);
-}
-
 static const struct hop_pass a_pass = {.shuffle_key = 11, .dropout_key = 12, .visit = 3};
 
 static void
@@ -356,8 +346,6 @@ compare_gradient(const struct row *r, const struct hop_net *net, const struct te
         a.ops->gradient(a.p, a.x, &a_pass, p, &la, &e) ||
         b.ops->gradient(b.p, b.x, &a_pass, q, &lb, &e))
         die(r->name, &e);
-    forget_frozen(net, p);
-    forget_frozen(net, q);
     d = worst(net, q, p, &where);
     ok(d <= 1e-4 * (r->loose_gradient ? r->loose_gradient : 1), "%s: gradient (%.1e %s)", r->name,
        d, where);

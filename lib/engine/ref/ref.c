@@ -634,7 +634,9 @@ gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, fl
     struct hop_perm perm;
     struct ref_step s;
     int32_t *y = hop_alloc((size_t)n, sizeof *y, e);
+    const struct hop_weight *w;
     size_t k;
+    int i;
 
     if (!y)
         return HOP_ENOMEM;
@@ -648,8 +650,11 @@ gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, fl
     backward(p, &s, y);
     finish(&r);
     *loss = r.loss;
-    for (k = 0; k < p->spec.net->n_params; k++)
-        gradient[k] = (float)p->g[k];
+    for (i = 0; i < p->spec.net->n_weights; i++) {
+        w = &p->spec.net->weights[i];
+        for (k = w->offset; k < w->offset + (size_t)w->n; k++)
+            gradient[k] = w->is_trainable ? (float)p->g[k] : 0.0f;
+    }
     free(y);
     return HOP_OK;
 }
