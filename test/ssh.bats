@@ -37,6 +37,7 @@ UsePAM no
 PasswordAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
+SetEnv XDG_RUNTIME_DIR=$BATS_RUN_TMPDIR
 END
         "$(PATH=$PATH:/usr/sbin:/sbin command -v sshd)" -f "$SSH_DIR/sshd_config" -E "$SSH_DIR/sshd.log" 3>&- || continue
         for _ in $(seq 50); do

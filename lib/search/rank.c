@@ -153,7 +153,7 @@ hop_rank_make(const struct hop_trials *t, const char *metric, bool want_best,
     size_t i;
     int rc;
 
-    *r = (struct hop_ranking){0};
+    *r = (struct hop_ranking){.trials = t};
     if ((rc = set_metric(t, metric, r, e)))
         return rc;
     r->v = hop_alloc(t->n, sizeof *r->v, e);
@@ -281,23 +281,26 @@ differs(const struct hop_ranking *r, const char *key)
     return false;
 }
 
-/* The keys in which configs differ, in the order in which they first come; keys has room. */
+/* The keys in which configs differ, in the order in which the log first has them (that of ranks
+ * would move the columns about); at most max. */
 static size_t
 collect_keys(const struct hop_ranking *r, const char **keys, size_t max)
 {
+    const struct hop_json *config;
     size_t i, k, n = 0;
     const char *key;
     void *it;
 
-    for (i = 0; i < r->n; i++)
-        for (it = hop_json_first(r->v[i].trial->config); it;
-             it = hop_json_next(r->v[i].trial->config, it)) {
+    for (i = 0; i < r->trials->n; i++) {
+        config = r->trials->v[i].config;
+        for (it = hop_json_first(config); it; it = hop_json_next(config, it)) {
             key = hop_json_it_key(it);
             for (k = 0; k < n && strcmp(keys[k], key); k++)
                 ;
             if (k == n && n < max && differs(r, key))
                 keys[n++] = key;
         }
+    }
     return n;
 }
 

@@ -17,6 +17,7 @@ struct hop_rank_row {
 };
 
 struct hop_ranking {
+    const struct hop_trials *trials; /* borrowed */
     struct hop_rank_row *v; /* [n], best first; configs without a value last, then diverged ones */
     size_t n;
     char split[32], metric[32];
