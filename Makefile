@@ -181,7 +181,7 @@ check-bare:
 bench: all examples $(BENCHES)
 	@for b in test/bench/*.sh; do HOP_BUILD=$(abspath $B) sh $$b || exit 1; done
 
-## lint: lines of C, shellcheck, mandoc; what clang-format would say
+## lint: tabs, blanks, long functions of C, shellcheck, mandoc; what clang-format would say
 lint:
 	@sh test/lint.sh $(SHELL_SRC)
 

@@ -8,18 +8,19 @@ with() { command -v "$1" >/dev/null 2>&1 || { echo "lint: no $1 here: left out";
 check() { n_run=$((n_run + 1)); "$@" || n_bad=$((n_bad + 1)); }
 mandoc_clean() { ! mandoc -T lint -W warning "$@" 2>&1 | grep -v 'referenced manual not found' | grep .; }
 
-# Lines up to 100 columns, no tabs, no blanks at the end; functions up to 100 lines.
+# No tabs, no blanks at the end; functions up to 100 lines. Lines over 100 columns are counted only:
+# some rows of tables read better so.
 c_lines()
 {
     find lib tools examples test -name '*.[ch]' | sort | xargs awk '
         function bad(what) { printf "%s:%d: %s\n", FILENAME, FNR, what; n_bad++ }
         FNR == 1 { start = 0 }
-        length > 100 { bad("line of " length " columns") }
+        length > 100 { n_long++ }
         /\t/ { bad("tab") }
         /[ \t]$/ { bad("blank at the end") }
         /^{/ { start = FNR }
         /^}/ && start { if (FNR - start > 100) bad("function of " FNR - start " lines"); start = 0 }
-        END { exit n_bad > 0 }'
+        END { print "lint: " n_long + 0 " lines over 100 columns"; exit n_bad > 0 }'
 }
 
 check c_lines
