@@ -226,8 +226,13 @@ refused()
     wait $first || true
     [ -n "$(find run/models -name '*.tmp')" ]
     cmp before run/models/c1.safetensors
-    for _ in $(seq 50); do kill -0 "$(cat pid)" 2>/dev/null || break; sleep 0.02; done
-    run -1 kill -0 "$(cat pid)"
+    # dead, be it not yet reaped by whoever inherited it
+    for _ in $(seq 500); do
+        state=$(sed 's/.*) //; s/ .*//' "/proc/$(cat pid)/stat" 2>/dev/null) || true
+        case $state in '' | Z | X) break ;; esac
+        sleep 0.02
+    done
+    case $state in '' | Z | X) ;; *) echo "the filter lives: $state"; false ;; esac
     visit 1
     no_leftovers run
     [ "$(visits)" = 1 ]
