@@ -4,7 +4,7 @@ load tiny
 
 local_setup()
 {
-    tiny_data 3
+    tiny_data 2
     tiny_space
 }
 
@@ -62,23 +62,23 @@ go()
 }
 
 @test "a failing visit: exit 1, the call to continue; it continues" {
-    mv data/train-002.safetensors away
-    ln -s gone data/train-002.safetensors
+    mv data/train-001.safetensors away
+    ln -s gone data/train-001.safetensors
     run --separate-stderr -1 hop-run -o run --data data --workers 2 --device ref grid space.json
-    [[ $stderr == *"train-002.safetensors: "*"No such file"* ]]
-    rm data/train-002.safetensors
-    cp away data/train-002.safetensors
-    printf 'X' | dd of=data/train-002.safetensors bs=1 seek=1000 conv=notrunc status=none
+    [[ $stderr == *"train-001.safetensors: "*"No such file"* ]]
+    rm data/train-001.safetensors
+    cp away data/train-001.safetensors
+    printf 'X' | dd of=data/train-001.safetensors bs=1 seek=1000 conv=notrunc status=none
     run --separate-stderr -1 hop-run -o run --data data --workers 2 --device ref grid space.json
-    [[ $stderr == *"hop-run: failed: hop-visit --run run --id c0003 --visit 1 --shard train-002 --worker w0 (exit 1)"* ]]
+    [[ $stderr == *"hop-run: failed: hop-visit --run run --id c0002 --visit 1 --shard train-001 --worker w1 (exit 1)"* ]]
     [[ $stderr == *"to go on: hop-run -o run --data data --workers 2 --device ref grid space.json"* ]]
-    cp away data/train-002.safetensors
+    cp away data/train-001.safetensors
     go grid space.json | grep -q c0006
 }
 
 @test "TERM ends it, and it goes on where it was" {
     sed -i 's/"model"/"passes": 400, "model"/' space.json
-    hop-run -q -o run --data data --workers 2 --device ref grid --iterations 2 space.json >/dev/null 2>err 3>&- &
+    hop-run -q -o run --data data --workers 2 --device ref grid --iterations 1 space.json >/dev/null 2>err 3>&- &
     pid=$!
     until [ "$(grep -c train/1 run/log.jsonl 2>/dev/null)" -ge 3 ] 2>/dev/null; do sleep 0.05; done
     kill -TERM $pid
@@ -90,8 +90,8 @@ go()
     for f in /proc/[0-9]*/cmdline; do
         case $(tr '\0' ' ' 2>/dev/null <"$f") in *"$PWD/"*hop-*) echo "$f"; false ;; esac
     done
-    go grid --iterations 2 space.json >/dev/null
-    hop-run -q -o straight --data data --workers 1 --device ref grid --iterations 2 space.json >/dev/null
+    go grid --iterations 1 space.json >/dev/null
+    hop-run -q -o straight --data data --workers 1 --device ref grid --iterations 1 space.json >/dev/null
     same_tensors straight run
 }
 

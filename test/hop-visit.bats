@@ -93,6 +93,9 @@ refused()
     refused 1 'cannot run: No such file' ./no-such-filter
     refused 1 'output of' sh -c 'cat; echo more'
     refused 1 'output of' sh -c 'cat | tr a-f b-g'
+    # one byte of the last weight
+    refused 1 'output of .*(digest|altered|damaged)' sh -c 'hop-train -q --device ref --shard data/train-000.safetensors >m; head -c -1 m; printf X'
+    rm -f m
     hop-visit --run run --id c2 --visit 0 -- hop-train --init
     refused 1 'a model of "c2"' sh -c 'hop-train -q --device ref --shard data/train-000.safetensors <run/models/c2.safetensors'
     refused 1 'trained on shard "train-001", should be "train-000"' hop-train -q --device ref --shard data/train-001.safetensors

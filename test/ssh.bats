@@ -79,6 +79,8 @@ END
     same_tensors all_local mixed
     [ "$(jq -r 'select(.hop == "train/1" and .shard == "train-001") | .worker' mixed/log.jsonl | sort | uniq -c | xargs)" = "6 there" ]
     [ "$(jq -r 'select(.hop == "eval/1" and .shard == "val-001") | .worker' mixed/log.jsonl | sort -u)" = there ]
+    # it went through sshd: six visits, six evaluations
+    [ "$(grep -c 'Accepted publickey' "$SSH_DIR/sshd.log")" -eq 12 ]
     # what the remote one is not given it cannot have used
     [ "$(jq -r 'select(.hop == "train/1" and .worker == "there") | .shard' mixed/log.jsonl | sort -u)" = train-001 ]
 }
