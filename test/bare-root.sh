@@ -4,10 +4,12 @@
 # project into it, and runs `sh bootstrap.sh demo` and `sh bootstrap.sh check` there in a chroot.
 #
 # Needs root, debootstrap and a package mirror (HOP_MIRROR, default http://deb.debian.org/debian).
-# HOP_KEEP=1 leaves the folder, HOP_SUITE names another release. ../shared/data is copied if there.
+# HOP_KEEP=1 leaves the folder, HOP_SUITE names another release, HOP_NO_SYS=1 mounts no /sys (as in
+# some sandboxes). ../shared/data is copied if there.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-: "${HOP_MIRROR:=http://deb.debian.org/debian}" "${HOP_SUITE:=bookworm}" "${HOP_KEEP:=}"
+: "${HOP_MIRROR:=http://deb.debian.org/debian}" "${HOP_SUITE:=bookworm}" "${HOP_KEEP:=}" \
+    "${HOP_NO_SYS:=}"
 [ $# -gt 0 ] || set -- demo check
 
 die() { echo "bare-root.sh: $*" >&2; exit 1; }
@@ -49,8 +51,9 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 for f in /etc/apt/apt.conf.d/*; do
     grep -qi 'acquire' "$f" && ! grep -qi 'appstream' "$f" && cp "$f" "$root/etc/apt/apt.conf.d/"
 done
-mount -t proc proc "$root/proc" && mount -t sysfs -o ro sysfs "$root/sys" && mount --bind /dev "$root/dev" &&
-    mount --bind /dev/pts "$root/dev/pts" || die "cannot mount proc, sys and dev in $root"
+mount -t proc proc "$root/proc" && mount --bind /dev "$root/dev" &&
+    mount --bind /dev/pts "$root/dev/pts" || die "cannot mount proc and dev in $root"
+[ -n "$HOP_NO_SYS" ] || mount -t sysfs -o ro sysfs "$root/sys" || die "cannot mount sys in $root"
 
 mkdir -p "$root/src/main" "$root/src/shared"
 tar -cf - --exclude='./build*' --exclude=./hop-demo --exclude=./.git --exclude=./config.mk . |
