@@ -193,8 +193,10 @@ refused()
 
 @test "TERM and INT: passed on, nothing left behind, exit 128 + signal" {
     cp run/models/c1.safetensors before
+    # bash starts background jobs with INT ignored, nohup all with HUP: perl undoes that
+    heed() { exec perl -e '$SIG{INT} = $SIG{HUP} = "DEFAULT"; exec @ARGV' "$@"; }
     for signal in TERM:143 HUP:129; do
-        hop-visit --run run --id c1 --shard train-000 --visit 1 -- \
+        heed hop-visit --run run --id c1 --shard train-000 --visit 1 -- \
             sh -c 'trap "touch caught; exit 1" TERM HUP; touch started; while :; do sleep 0.05; done' 3>&- &
         first=$!
         until [ -e started ]; do sleep 0.02; done
@@ -207,8 +209,7 @@ refused()
         no_leftovers run
         rm -f started caught
     done
-    # bash starts background jobs with INT ignored: python or perl would be needed to undo that
-    perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' hop-visit --run run --id c1 --shard train-000 --visit 1 -- \
+    heed hop-visit --run run --id c1 --shard train-000 --visit 1 -- \
         sh -c 'touch started; exec sleep 20' 3>&- &
     first=$!
     until [ -e started ]; do sleep 0.02; done
