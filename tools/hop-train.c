@@ -28,7 +28,7 @@ static struct hop_opt options[] = {
      0, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "auto, ref, cpu, cuda or cuda:N (auto)", 0, 0,
      false},
-    {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "fp32 (fp32)", 0, 0, false},
+    {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "fp32, bf16 or auto (fp32)", 0, 0, false},
     {"passes", 0, HOP_OPT_INT, &a.passes, "N",
      "passes over the shard (the config's \"passes\", else 1)", 1, 1e6, false},
     {"threads", 't', HOP_OPT_INT, &a.threads, "N", "threads of the device cpu (1)", 1, 1024, false},
@@ -147,7 +147,7 @@ train_line(const struct hop_model *m, const struct hop_training *t, const struct
     if (a.worker)
         hop_json_set_str(o, "worker", a.worker);
     hop_json_set_str(o, "device", s->device_name);
-    hop_json_set_str(o, "fingerprint", s->ops->fingerprint(s->device));
+    hop_json_set_str(o, "fingerprint", s->fingerprint);
     hop_json_set_real(o, "loss", r->loss);
     hop_json_set_real(o, "accuracy", (double)r->n_correct / (double)r->n_examples);
     hop_json_set_int(o, "examples", r->n_examples);

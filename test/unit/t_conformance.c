@@ -6,6 +6,7 @@
 #include "tap.h"
 
 static const struct hop_device_ops *ref, *dev;
+static bool has_bf16; /* dev, on this machine */
 
 /* ---- 1 layers: forward, gradients, ten steps ---- */
 
@@ -260,6 +261,14 @@ static const struct row {
     /* whole nets, with very many kinks */
     {"resnet20", NULL, "resnet20", 3, 5, 30, 10, 2},
     {"mobilenet-small", NULL, "mobilenet-small", 3, 5, 30, 10, 2},
+    /* Winograd in all passes where the CPU has it */
+    {"conv 32 channels, batch 50 and a tail", "13,11,32",
+     CONV(32, 3, 3, 1, same, elu) CONV(48, 3, 3, 1, valid, tanh) FLATTEN, 50, 71, 0, 0, 4},
+    {"conv 33 channels, batch 96", "9,9,33", CONV(35, 3, 3, 1, same, elu) FLATTEN, 96, 96, 0, 0, 4},
+    {"conv stride, groups, batch 64", "9,9,4",
+     LAYER("Conv2D", "\"filters\":8,\"kernel_size\":3,\"strides\":2,\"groups\":2")
+         LAYER("DepthwiseConv2D", "\"kernel_size\":3,\"padding\":\"same\"") FLATTEN, 64, 64, 0, 0,
+     4},
 };
 /* clang-format on */
 
@@ -397,6 +406,36 @@ compare_training(const char *name, const struct hop_plan_spec *spec, const struc
     stop(&b);
 }
 
+/* bfloat16 keeps 8 bits, so what is held to ref is the gradient as a whole, which one element whose
+ * sign flips at a kink hardly moves, not each tensor. `loose` rows have many kinks or tiny batches. */
+static void
+compare_bf16(const struct row *r, const struct hop_net *net, const struct test_data *x,
+             const struct hop_state *s)
+{
+    struct hop_plan_spec spec = make_spec(net, r->batch, "sgd", "{}");
+    struct test_run a = start(ref, &spec, x), b;
+    struct hop_err e = {0};
+    float *p = hop_alloc_floats(net->n_params, &e), *q = hop_alloc_floats(net->n_params, &e);
+    bool is_loose = r->loose > 1 || r->loose_gradient > 1;
+    double la, lb, d;
+
+    spec.precision = "bf16";
+    b = start(dev, &spec, x);
+    if (a.ops->load(a.p, s, &e) || b.ops->load(b.p, s, &e) ||
+        a.ops->gradient(a.p, a.x, &a_pass, p, &la, &e) ||
+        b.ops->gradient(b.p, b.x, &a_pass, q, &lb, &e))
+        die(r->name, &e);
+    d = distance(q, p, net->n_params, 0);
+    ok(d <= (is_loose ? 0.4 : 0.08) && !strcmp(dev->precision(b.p), "bf16"),
+       "bf16: %s: gradient (%.1e)", r->name, d);
+    ok(fabs(la - lb) <= (is_loose ? 0.05 : 0.01) * fabs(la), "bf16: %s: loss (%.7g, %.7g)", r->name,
+       la, lb);
+    free(p);
+    free(q);
+    stop(&a);
+    stop(&b);
+}
+
 static void
 test_row(const struct row *r)
 {
@@ -409,6 +448,8 @@ test_row(const struct row *r)
     compare_gradient(r, net, &x, &s);
     compare_training(r->name, &spec, &x, r->n_steps ? r->n_steps : 10,
                      1e-4 * (r->loose ? r->loose : 1));
+    if (has_bf16)
+        compare_bf16(r, net, &x, &s);
     clear_state(&s);
     clear_data(&x);
     hop_net_free(net);
@@ -497,7 +538,7 @@ run_passes(struct test_run *t, int first, int last)
     NODE(top, "GlobalAveragePooling2D", FROM(l), "")
 
 static void
-test_split(const struct hop_device_ops *ops, const char *layers, size_t i)
+test_split(const struct hop_device_ops *ops, const char *precision, const char *layers, size_t i)
 {
     struct hop_net *net = make_net("8,8,3", layers);
     struct hop_plan_spec spec = make_spec(net, 8, optims[i].name, optims[i].hyper);
@@ -507,6 +548,9 @@ test_split(const struct hop_device_ops *ops, const char *layers, size_t i)
     struct test_run t = start(ops, &spec, &x);
     struct hop_err e = {0};
 
+    stop(&t);
+    spec.precision = precision;
+    t = start(ops, &spec, &x);
     if (ops->load(t.p, &whole, &e))
         die("load", &e);
     run_passes(&t, 0, 3);
@@ -522,8 +566,8 @@ test_split(const struct hop_device_ops *ops, const char *layers, size_t i)
             die("store", &e);
         stop(&t);
     }
-    ok(equal(&whole, &split), "%s %s %s: split run = whole run, byte for byte", ops->name,
-       optims[i].name, optims[i].hyper);
+    ok(equal(&whole, &split), "%s %s %s %s: split run = whole run, byte for byte", ops->name,
+       precision, optims[i].name, optims[i].hyper);
     ok(!equal(&whole, &before) && whole.step == 16, "%s %s: it trained", ops->name, optims[i].name);
     clear_state(&whole);
     clear_state(&split);
@@ -710,6 +754,34 @@ test_divergence(const struct hop_device_ops *ops)
     hop_net_free(net);
 }
 
+/* bf16 where the CPU has it, a refusal with the reason where not; "auto" always is something. */
+static bool
+can_bf16(void)
+{
+    struct hop_net *net = make_net("7", "");
+    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
+    struct hop_device *d;
+    struct hop_plan *p;
+    struct hop_err e = {0};
+    int rc;
+
+    if (dev->open(0, 1, &d, &e))
+        die("open", &e);
+    spec.precision = "bf16";
+    rc = dev->compile(d, &spec, &p, &e);
+    ok(rc ? rc == HOP_EDEV && strstr(e.what, "no bf16") : !strcmp(dev->precision(p), "bf16"),
+       "bf16: %s", rc ? e.what : "this CPU has it");
+    dev->plan_free(p);
+    hop_err_clear(&e);
+    spec.precision = "auto";
+    ok(!dev->compile(d, &spec, &p, &e) && !strcmp(dev->precision(p), rc ? "fp32" : "bf16"),
+       "auto: the device's fastest");
+    dev->plan_free(p);
+    dev->close(d);
+    hop_net_free(net);
+    return !rc;
+}
+
 /* The device logs each primitive's implementation; "ref" there is the library's plain loops, tens
  * of times slower than the rest. */
 static int n_logged, n_slow;
@@ -741,6 +813,7 @@ main(void)
         dev = ref; /* the laws of state hold for ref alone, too */
         printf("# device cpu is not built in: ref against itself\n");
     }
+    has_bf16 = dev != ref && can_bf16();
     hop_log_set(count_slow);
     both[0] = ref;
     both[1] = dev;
@@ -748,13 +821,17 @@ main(void)
         test_row(&rows[i]);
     for (size_t i = 0; i < HOP_LEN(optims); i++) {
         test_optimizer(i);
-        test_split(ref, SMOOTH, i);
+        test_split(ref, "fp32", SMOOTH, i);
         if (dev != ref)
-            test_split(dev, SMOOTH, i);
+            test_split(dev, "fp32", SMOOTH, i);
+        if (has_bf16)
+            test_split(dev, "bf16", SMOOTH, i);
     }
-    test_split(ref, GRAPH, 2);
+    test_split(ref, "fp32", GRAPH, 2);
     if (dev != ref)
-        test_split(dev, GRAPH, 2);
+        test_split(dev, "fp32", GRAPH, 2);
+    if (has_bf16)
+        test_split(dev, "bf16", GRAPH, 2);
     for (size_t i = 0; i < (dev == ref ? 1 : HOP_LEN(both)); i++) {
         test_load_store(both[i]);
         test_evaluate(both[i]);

@@ -92,6 +92,15 @@ hop_cpu_md(struct hop_cpu_prog *g, const struct hop_cpu_value *v, enum hop_dn_ta
 }
 
 const struct hop_dn_md *
+hop_cpu_md_typed(struct hop_cpu_prog *g, const struct hop_cpu_value *v, enum hop_dn_tag tag,
+                 const struct hop_dn_md *md, struct hop_err *e)
+{
+    const struct hop_dn_md *f32 = hop_cpu_md(g, v, tag, e);
+
+    return f32 ? hop_dn_md_typed(g->set, f32, hop_dn_md_is_bf16(md), e) : NULL;
+}
+
+const struct hop_dn_md *
 hop_cpu_md_last(struct hop_cpu_prog *g, const struct hop_cpu_value *v, struct hop_err *e)
 {
     return hop_cpu_md(g, v, v->is_flat ? HOP_DN_NC : HOP_DN_NHWC, e);
@@ -169,7 +178,8 @@ place(struct hop_cpu_prog *g, int i, const struct hop_dn_md *wish, struct hop_er
         return HOP_OK;
     if ((!md || !hop_dn_md_block(md)) && !(md = hop_cpu_md_last(g, &g->values[i], e)))
         return HOP_ENOMEM;
-    return hop_cpu_value_new(g, i, md, e);
+    md = hop_dn_md_typed(g->set, md, false, e);
+    return md ? hop_cpu_value_new(g, i, md, e) : HOP_ENOMEM;
 }
 
 int
@@ -192,24 +202,46 @@ hop_cpu_value_as(struct hop_cpu_prog *g, enum hop_cpu_list list, int i, const st
     return reorder(g, list, v->md, v->buf->p, md, (*out)->p, e);
 }
 
+/* From now on value i is its copy in layout md. */
+static int
+move_to(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, struct hop_err *e)
+{
+    struct hop_cpu_value *v = &g->values[i];
+    struct hop_cpu_buf *copy;
+    int rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, i, md, &copy, e);
+
+    if (rc)
+        return rc;
+    hop_cpu_buf_put(v->buf);
+    v->buf = copy;
+    v->md = md;
+    return HOP_OK;
+}
+
 int
 hop_cpu_value_any(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     struct hop_cpu_value *v = &g->values[i];
     const struct hop_dn_md *md;
-    struct hop_cpu_buf *copy;
     int rc = place(g, i, NULL, e);
 
     if (rc || hop_dn_md_block(v->md))
         return rc;
     if (!(md = hop_cpu_md_last(g, v, e)))
         return HOP_ENOMEM;
-    if ((rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, i, md, &copy, e)))
+    return move_to(g, i, md, e);
+}
+
+int
+hop_cpu_value_f32(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    const struct hop_dn_md *md;
+    int rc = hop_cpu_value_any(g, i, e);
+
+    if (rc || !hop_dn_md_is_bf16(g->values[i].md))
         return rc;
-    hop_cpu_buf_put(v->buf);
-    v->buf = copy;
-    v->md = md;
-    return HOP_OK;
+    md = hop_dn_md_typed(g->set, g->values[i].md, false, e);
+    return md ? move_to(g, i, md, e) : HOP_ENOMEM;
 }
 
 void
@@ -250,8 +282,8 @@ hop_cpu_grad_over(struct hop_cpu_prog *g, struct hop_cpu_buf *dy, const struct h
 
 struct sum {
     size_t n;
-    const float *a, *b;
-    float *out; /* may be a or b */
+    const void *a, *b;
+    void *out; /* may be a or b */
 };
 
 HOP_CPU_HOT static void
@@ -266,13 +298,26 @@ run_sum(void *arg, const struct hop_cpu_now *now)
         out[i] = a[i] + b[i];
 }
 
+HOP_CPU_HOT static void
+run_sum_bf16(void *arg, const struct hop_cpu_now *now)
+{
+    const struct sum *s = arg;
+    const uint16_t *a = s->a, *b = s->b;
+    uint16_t *out = s->out;
+
+    (void)now;
+    for (size_t i = 0; i < s->n; i++)
+        out[i] = hop_cpu_to_bf16(hop_cpu_from_bf16(a[i]) + hop_cpu_from_bf16(b[i]));
+}
+
 /* The gradient that v has, plus `take` in layout md. */
 static int
 accumulate(struct hop_cpu_prog *g, struct hop_cpu_value *v, const struct hop_dn_md *md,
            struct hop_cpu_buf *take, struct hop_err *e)
 {
-    struct hop_cpu_buf *both;
+    bool is_bf16 = hop_dn_md_is_bf16(v->grad_md);
     struct sum *s = hop_cpu_own(g, sizeof *s, e);
+    struct hop_cpu_buf *both;
     int rc;
 
     if (!s)
@@ -288,11 +333,12 @@ accumulate(struct hop_cpu_prog *g, struct hop_cpu_value *v, const struct hop_dn_
     both = take->n_refs == 1 ? take : v->grad;
     if (!(both = hop_cpu_grad_over(g, both, v->grad_md, e)))
         return HOP_ENOMEM;
-    *s = (struct sum){hop_dn_md_bytes(v->grad_md) / sizeof(float), v->grad->p, take->p, both->p};
+    *s = (struct sum){hop_dn_md_bytes(v->grad_md) / (is_bf16 ? 2 : sizeof(float)), v->grad->p,
+                      take->p, both->p};
     hop_cpu_buf_put(v->grad);
     hop_cpu_buf_put(take);
     v->grad = both;
-    return hop_cpu_call(g, HOP_CPU_BACKWARD, run_sum, s, e);
+    return hop_cpu_call(g, HOP_CPU_BACKWARD, is_bf16 ? run_sum_bf16 : run_sum, s, e);
 }
 
 int

@@ -67,7 +67,7 @@ choose(struct hop_cpu_prog *g, int i, struct hop_dn_norm *c, struct hop_err *e)
     const struct hop_cpu_value *x = &g->values[hop_cpu_in(g, i, 0)];
     struct hop_cpu_node *nd = &g->nodes[i], *next = NULL;
     const struct hop_activation *act = hop_cpu_next_act(g, i, &next);
-    const struct hop_dn_md *last = hop_cpu_md(g, x, HOP_DN_NHWC, e);
+    const struct hop_dn_md *last = hop_cpu_md_typed(g, x, HOP_DN_NHWC, x->md, e);
     struct hop_err ignored = {0};
 
     if (!last)

@@ -8,12 +8,13 @@ struct dropout {
     int64_t n, hw, c, block; /* examples, positions, channels; as hop_dn_md_block */
     uint32_t i_layer, limit;
     float scale;
-    uint8_t *mask; /* [n, hw, c] and up to 31 more: 1 = kept */
-    const float *x, *dy;
-    float *y, *dx;
+    bool is_bf16;  /* x, dy, y, dx are; else float32 */
+    uint8_t *mask; /* [n, hw, c] and up to 63 more: 1 = kept */
+    const void *x, *dy;
+    void *y, *dx;
 };
 
-enum { WIDE = 8 }; /* counters drawn at once, side by side in vector registers */
+enum { WIDE = 16 }; /* counters drawn at once, side by side in vector registers */
 
 /* hop_philox for counters c0 .. c0 + WIDE - 1 (without carry into c1); the comparison included. */
 HOP_CPU_HOT static void
@@ -67,6 +68,38 @@ apply_row(const uint8_t *mask, float scale, int64_t n, const float *x, float *y)
     }
 }
 
+HOP_CPU_HOT static void
+apply_row_bf16(const uint8_t *mask, float scale, int64_t n, const uint16_t *x, uint16_t *y)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t kept = hop_cpu_to_bf16(hop_cpu_from_bf16(x[i]) * scale);
+
+        y[i] = mask[i] ? kept : 0;
+    }
+}
+
+static void
+apply_bf16(const struct dropout *s, const uint16_t *x, uint16_t *y)
+{
+    int64_t b = s->block;
+
+    if (b == s->c || (s->c % b == 0 && s->hw == 1)) {
+        apply_row_bf16(s->mask, s->scale, s->n * s->hw * s->c, x, y);
+        return;
+    }
+    for (int64_t i = 0; i < s->n; i++)
+        for (int64_t c0 = 0; c0 < s->c; c0 += b) {
+            const uint8_t *mask = s->mask + i * s->hw * s->c + c0;
+            int64_t n = s->c - c0 < b ? s->c - c0 : b;
+
+            for (int64_t j = 0; j < s->hw; j++, x += b, y += b) {
+                apply_row_bf16(mask + j * s->c, s->scale, n, x, y);
+                for (int64_t k = n; k < b; k++)
+                    y[k] = 0;
+            }
+        }
+}
+
 /* x to y, which may be the same memory. */
 static void
 apply(const struct dropout *s, const float *x, float *y)
@@ -96,7 +129,10 @@ run_forward(void *arg, const struct hop_cpu_now *now)
     const struct dropout *s = arg;
 
     draw_mask(s, s->n * s->hw * s->c, now);
-    apply(s, s->x, s->y);
+    if (s->is_bf16)
+        apply_bf16(s, s->x, s->y);
+    else
+        apply(s, s->x, s->y);
 }
 
 static void
@@ -105,7 +141,10 @@ run_backward(void *arg, const struct hop_cpu_now *now)
     const struct dropout *s = arg;
 
     (void)now;
-    apply(s, s->dy, s->dx);
+    if (s->is_bf16)
+        apply_bf16(s, s->dy, s->dx);
+    else
+        apply(s, s->dy, s->dx);
 }
 
 /* ---- SpatialDropout2D: number i * C + c decides on channel c of example i ---- */
@@ -171,7 +210,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     struct dropout *s;
 
-    if ((rc = hop_cpu_value_any(g, v, e)))
+    if ((rc = is_spatial(g, i) ? hop_cpu_value_f32(g, v, e) : hop_cpu_value_any(g, v, e)))
         return rc;
     /* Over a ReLU's output, too: its backward asks only where it was positive, and where dropout
      * put a zero the gradient is zero already. */
@@ -188,6 +227,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
                           .c = x->c,
                           .i_layer = (uint32_t)i,
                           .block = hop_dn_md_block(x->md),
+                          .is_bf16 = hop_dn_md_is_bf16(x->md),
                           .x = x->buf->p,
                           .y = y->buf->p};
     s->limit = (uint32_t)(conf->rate * 4294967296.0);

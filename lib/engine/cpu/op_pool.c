@@ -24,8 +24,8 @@ choose(struct hop_cpu_prog *g, int i, const struct hop_dn_pool *c, struct hop_er
     enum hop_dn_pass pass = g->is_training ? HOP_DN_TRAIN : HOP_DN_INFER;
     const struct hop_cpu_value *x = &g->values[hop_cpu_in(g, i, 0)];
     struct hop_cpu_node *nd = &g->nodes[i];
-    const struct hop_dn_md *md[] = {x->md, hop_cpu_md(g, x, HOP_DN_NHWC, e),
-                                    hop_cpu_md(g, x, HOP_DN_NCHW, e)};
+    const struct hop_dn_md *md[] = {x->md, hop_cpu_md_typed(g, x, HOP_DN_NHWC, x->md, e),
+                                    hop_cpu_md_typed(g, x, HOP_DN_NCHW, x->md, e)};
     int rc;
 
     for (int k = 0; k < 3; k++) {
@@ -207,7 +207,7 @@ run_global_max_back(void *arg, const struct hop_cpu_now *now)
 static int
 global_max_forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    int v = hop_cpu_in(g, i, 0), rc = hop_cpu_value_any(g, v, e);
+    int v = hop_cpu_in(g, i, 0), rc = hop_cpu_value_f32(g, v, e);
     struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     const struct hop_dn_md *md = hop_cpu_md(g, y, HOP_DN_NC, e);
     struct global_max *s = hop_cpu_own(g, sizeof *s, e);

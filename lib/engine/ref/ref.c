@@ -265,8 +265,8 @@ compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan 
 
     (void)d;
     *out = NULL;
-    if (spec->precision && strcmp(spec->precision, "fp32"))
-        return hop_fail(e, HOP_EARG, "--precision", "fp32", "device ref cannot do \"%.20s\"",
+    if (spec->precision && strcmp(spec->precision, "fp32") && strcmp(spec->precision, "auto"))
+        return hop_fail(e, HOP_EARG, "--precision", "fp32, auto", "device ref cannot do \"%.20s\"",
                         spec->precision);
     if (!(p = hop_alloc(1, sizeof *p, e)))
         return HOP_ENOMEM;
@@ -289,6 +289,13 @@ static size_t
 plan_bytes(const struct hop_plan *p)
 {
     return p->bytes;
+}
+
+static const char *
+precision(const struct hop_plan *p)
+{
+    (void)p;
+    return "fp32";
 }
 
 static int
@@ -662,5 +669,5 @@ gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, fl
 extern const struct hop_device_ops REF_DEVICE;
 const struct hop_device_ops REF_DEVICE = {
     HOP_ENGINE_ABI, sizeof(struct hop_device_ops), "ref", open_, close_, fingerprint, bind, unbind,
-    compile, plan_free, plan_bytes, load, store, train, evaluate, predict, gradient,
+    compile, plan_free, plan_bytes, precision, load, store, train, evaluate, predict, gradient,
 };
