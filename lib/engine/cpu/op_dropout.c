@@ -1,7 +1,7 @@
 /* Dropout and SpatialDropout2D. The mask is drawn by counters of canonical element numbers, kept as
  * bytes in canonical order for backward, and looked up wherever a layout put the element. */
 #include <string.h>
-#include "base/rng.h"
+#include "engine/cpu/mask.h"
 #include "engine/cpu/plan.h"
 
 struct dropout {
@@ -9,53 +9,15 @@ struct dropout {
     uint32_t i_layer, limit;
     float scale;
     bool is_bf16;  /* x, dy, y, dx are; else float32 */
-    uint8_t *mask; /* [n, hw, c] and up to 63 more: 1 = kept */
+    uint8_t *mask; /* [n, hw, c]: 1 = kept */
     const void *x, *dy;
     void *y, *dx;
 };
 
-enum { WIDE = 16 }; /* counters drawn at once, side by side in vector registers */
-
-/* hop_philox for counters c0 .. c0 + WIDE - 1 (without carry into c1); the comparison included. */
-HOP_CPU_HOT static void
-draw(uint64_t key, uint32_t first, uint32_t high, uint32_t layer, uint32_t t, uint32_t limit,
-     uint8_t *mask)
-{
-    uint32_t a[WIDE], b[WIDE], c[WIDE], d[WIDE], k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-
-    for (uint32_t i = 0; i < WIDE; i++) {
-        a[i] = first + i;
-        b[i] = high;
-        c[i] = layer;
-        d[i] = t;
-    }
-    for (int round = 0; round < 10; round++) {
-        for (int i = 0; i < WIDE; i++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * a[i], p1 = (uint64_t)0xCD9E8D57u * c[i];
-
-            a[i] = (uint32_t)(p1 >> 32) ^ b[i] ^ k0;
-            b[i] = (uint32_t)p1;
-            c[i] = (uint32_t)(p0 >> 32) ^ d[i] ^ k1;
-            d[i] = (uint32_t)p0;
-        }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    for (int i = 0; i < WIDE; i++) {
-        mask[4 * i] = a[i] >= limit;
-        mask[4 * i + 1] = b[i] >= limit;
-        mask[4 * i + 2] = c[i] >= limit;
-        mask[4 * i + 3] = d[i] >= limit;
-    }
-}
-
 static void
 draw_mask(const struct dropout *s, int64_t n, const struct hop_cpu_now *now)
 {
-    /* Blocks of WIDE counters start at multiples of WIDE, so the low word never wraps inside. */
-    for (int64_t e = 0; e < n; e += 4 * WIDE)
-        draw(now->dropout_key, (uint32_t)(e / 4), (uint32_t)((uint64_t)(e / 4) >> 32), s->i_layer,
-             now->t, s->limit, s->mask + e);
+    hop_cpu_mask(now->dropout_key, s->i_layer, now->t, s->limit, n, s->mask);
 }
 
 HOP_CPU_HOT static void
@@ -233,7 +195,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     s->limit = (uint32_t)(conf->rate * 4294967296.0);
     s->scale = (float)(1.0 / (1.0 - conf->rate));
     if (!(s->mask =
-              hop_cpu_own(g, (size_t)(s->n * (is_spatial(g, i) ? 1 : s->hw) * s->c + 4 * WIDE), e)))
+              hop_cpu_own(g, (size_t)(s->n * (is_spatial(g, i) ? 1 : s->hw) * s->c + HOP_CPU_MASK_SPARE), e)))
         return HOP_ENOMEM;
     g->nodes[i].aux = s;
     return hop_cpu_call(g, HOP_CPU_FORWARD, is_spatial(g, i) ? run_spatial : run_forward, s, e);
