@@ -294,6 +294,7 @@ run_sum(void *arg, const struct hop_cpu_now *now)
     float *out = s->out;
 
     (void)now;
+    HOP_CPU_IN_PLACE
     for (size_t i = 0; i < s->n; i++)
         out[i] = a[i] + b[i];
 }
@@ -306,6 +307,7 @@ run_sum_bf16(void *arg, const struct hop_cpu_now *now)
     uint16_t *out = s->out;
 
     (void)now;
+    HOP_CPU_IN_PLACE
     for (size_t i = 0; i < s->n; i++)
         out[i] = hop_cpu_to_bf16(hop_cpu_from_bf16(a[i]) + hop_cpu_from_bf16(b[i]));
 }

@@ -117,6 +117,7 @@ hop_cpu_mask(uint64_t key, uint32_t layer, uint32_t t, uint32_t limit, int64_t n
     bool is_wide = has_avx512();
 
     /* Blocks of WIDE counters start at multiples of WIDE, so the low word never wraps inside. */
+#pragma omp parallel for schedule(static) if (n > 1 << 16)
     for (int64_t e = 0; e < n; e += 4 * WIDE) {
         uint32_t first = (uint32_t)(e / 4), high = (uint32_t)((uint64_t)(e / 4) >> 32);
 

@@ -20,9 +20,12 @@ draw_mask(const struct dropout *s, int64_t n, const struct hop_cpu_now *now)
     hop_cpu_mask(now->dropout_key, s->i_layer, now->t, s->limit, n, s->mask);
 }
 
-HOP_CPU_HOT static void
-apply_row(const uint8_t *mask, float scale, int64_t n, const float *x, float *y)
+#define ALWAYS static inline __attribute__((always_inline))
+
+ALWAYS void
+keep_f32(const uint8_t *mask, float scale, int64_t n, const float *x, float *y)
 {
+    HOP_CPU_IN_PLACE
     for (int64_t i = 0; i < n; i++) {
         float kept = x[i] * scale;
 
@@ -30,9 +33,10 @@ apply_row(const uint8_t *mask, float scale, int64_t n, const float *x, float *y)
     }
 }
 
-HOP_CPU_HOT static void
-apply_row_bf16(const uint8_t *mask, float scale, int64_t n, const uint16_t *x, uint16_t *y)
+ALWAYS void
+keep_bf16(const uint8_t *mask, float scale, int64_t n, const uint16_t *x, uint16_t *y)
 {
+    HOP_CPU_IN_PLACE
     for (int64_t i = 0; i < n; i++) {
         uint16_t kept = hop_cpu_to_bf16(hop_cpu_from_bf16(x[i]) * scale);
 
@@ -40,49 +44,56 @@ apply_row_bf16(const uint8_t *mask, float scale, int64_t n, const uint16_t *x, u
     }
 }
 
-static void
-apply_bf16(const struct dropout *s, const uint16_t *x, uint16_t *y)
+/* n elements at `at` of x and y, of which those from n_real are padding. */
+ALWAYS void
+keep(const struct dropout *s, const uint8_t *mask, int64_t n_real, int64_t n, int64_t at,
+     const void *x, void *y)
 {
-    int64_t b = s->block;
+    if (s->is_bf16) {
+        uint16_t *out = (uint16_t *)y + at;
 
-    if (b == s->c || (s->c % b == 0 && s->hw == 1)) {
-        apply_row_bf16(s->mask, s->scale, s->n * s->hw * s->c, x, y);
-        return;
+        keep_bf16(mask, s->scale, n_real, (const uint16_t *)x + at, out);
+        for (int64_t k = n_real; k < n; k++)
+            out[k] = 0;
+    } else {
+        float *out = (float *)y + at;
+
+        keep_f32(mask, s->scale, n_real, (const float *)x + at, out);
+        for (int64_t k = n_real; k < n; k++)
+            out[k] = 0.0f;
     }
-    for (int64_t i = 0; i < s->n; i++)
-        for (int64_t c0 = 0; c0 < s->c; c0 += b) {
-            const uint8_t *mask = s->mask + i * s->hw * s->c + c0;
-            int64_t n = s->c - c0 < b ? s->c - c0 : b;
-
-            for (int64_t j = 0; j < s->hw; j++, x += b, y += b) {
-                apply_row_bf16(mask + j * s->c, s->scale, n, x, y);
-                for (int64_t k = n; k < b; k++)
-                    y[k] = 0;
-            }
-        }
 }
 
-/* x to y, which may be the same memory. */
-static void
-apply(const struct dropout *s, const float *x, float *y)
+/* Example i of x to that of y, which may be the same memory. */
+HOP_CPU_HOT static void
+apply_example(const struct dropout *s, int64_t i, const void *x, void *y)
 {
-    int64_t b = s->block;
+    int64_t b = s->block, size = s->hw * s->c, padded = (s->c + b - 1) / b * b * s->hw;
+    int64_t at = i * padded;
 
     if (b == s->c || (s->c % b == 0 && s->hw == 1)) {
-        apply_row(s->mask, s->scale, s->n * s->hw * s->c, x, y);
+        keep(s, s->mask + i * size, size, size, at, x, y);
         return;
     }
-    for (int64_t i = 0; i < s->n; i++)
-        for (int64_t c0 = 0; c0 < s->c; c0 += b) {
-            const uint8_t *mask = s->mask + i * s->hw * s->c + c0;
-            int64_t n = s->c - c0 < b ? s->c - c0 : b;
+    for (int64_t c0 = 0; c0 < s->c; c0 += b) {
+        const uint8_t *mask = s->mask + i * size + c0;
+        int64_t n = s->c - c0 < b ? s->c - c0 : b;
 
-            for (int64_t j = 0; j < s->hw; j++, x += b, y += b) {
-                apply_row(mask + j * s->c, s->scale, n, x, y);
-                for (int64_t k = n; k < b; k++)
-                    y[k] = 0.0f;
-            }
-        }
+        if (b == 16 && n == 16) /* a constant, for the compiler */
+            for (int64_t j = 0; j < s->hw; j++, at += 16)
+                keep(s, mask + j * s->c, 16, 16, at, x, y);
+        else
+            for (int64_t j = 0; j < s->hw; j++, at += b)
+                keep(s, mask + j * s->c, n, b, at, x, y);
+    }
+}
+
+static void
+apply(const struct dropout *s, const void *x, void *y)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < s->n; i++)
+        apply_example(s, i, x, y);
 }
 
 static void
@@ -91,10 +102,7 @@ run_forward(void *arg, const struct hop_cpu_now *now)
     const struct dropout *s = arg;
 
     draw_mask(s, s->n * s->hw * s->c, now);
-    if (s->is_bf16)
-        apply_bf16(s, s->x, s->y);
-    else
-        apply(s, s->x, s->y);
+    apply(s, s->x, s->y);
 }
 
 static void
@@ -103,10 +111,7 @@ run_backward(void *arg, const struct hop_cpu_now *now)
     const struct dropout *s = arg;
 
     (void)now;
-    if (s->is_bf16)
-        apply_bf16(s, s->dy, s->dx);
-    else
-        apply(s, s->dy, s->dx);
+    apply(s, s->dy, s->dx);
 }
 
 /* ---- SpatialDropout2D: number i * C + c decides on channel c of example i ---- */

@@ -71,6 +71,7 @@ run_mask(void *arg, const struct hop_cpu_now *now)
     float *out = s->out;
 
     (void)now;
+    HOP_CPU_IN_PLACE
     for (size_t i = 0; i < s->n; i++)
         out[i] = y[i] > 0.0f ? dy[i] : 0.0f;
 }
@@ -83,8 +84,9 @@ run_mask_bf16(void *arg, const struct hop_cpu_now *now)
     int16_t *out = s->out;
 
     (void)now;
+    HOP_CPU_IN_PLACE
     for (size_t i = 0; i < s->n; i++)
-        out[i] = y[i] > 0 ? dy[i] : 0;
+        out[i] = (int16_t)(dy[i] & -(y[i] > 0));
 }
 
 /* *dy, layout md, becomes 0 where the maximum is 0. */

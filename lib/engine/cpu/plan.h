@@ -27,6 +27,14 @@
 #define HOP_CPU_HOT
 #endif
 
+/* Before a loop whose output may be one of its inputs, element for element, and overlaps none
+ * otherwise: compilers would fall back to one element at a time where they are the same. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define HOP_CPU_IN_PLACE _Pragma("GCC ivdep")
+#else
+#define HOP_CPU_IN_PLACE
+#endif
+
 /* bfloat16: the upper half of a float32; rounded to the nearest, ties to even; NaN stays NaN. */
 static inline float
 hop_cpu_from_bf16(uint16_t v)
