@@ -62,7 +62,7 @@ TOOL_OBJ = $B/tools/tool.o $B/tools/version.o
 BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
 UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
 EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
-BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(wildcard test/bench/*.c))
+BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(filter-out $(if $(DNNL),,%/bench_peak.c),$(wildcard test/bench/*.c)))
 SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh)
 
 .DELETE_ON_ERROR:

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/opt.h"
@@ -113,6 +114,7 @@ static int
 run(struct bench *b, const char *path, const char *id, const char *device, struct hop_err *e)
 {
     double images_per_s[MAX_REPEATS], flops;
+    struct rusage used;
     struct hop_json *j;
     int index, rc;
 
@@ -124,13 +126,16 @@ run(struct bench *b, const char *path, const char *id, const char *device, struc
         (rc = b->ops->open(index, (int)b->threads, &b->device, e)) || (rc = compile(b, e)) ||
         (rc = bind_data(b, e)) || (rc = measure(b, images_per_s, e)))
         return rc;
+    getrusage(RUSAGE_SELF, &used);
     flops = 3 * b->net->flops * images_per_s[b->repeats / 2];
     printf("{\"hop\":\"bench/1\",\"bench\":\"train\",\"net\":\"%s\",\"device\":\"%s\","
            "\"fingerprint\":\"%s\",\"precision\":\"%s\",\"batch\":%lld,\"threads\":%lld,\"images_per_s\":%.1f,"
-           "\"min\":%.1f,\"max\":%.1f,\"repeats\":%lld,\"gflop_per_s\":%.1f,\"plan_bytes\":%zu}\n",
+           "\"min\":%.1f,\"max\":%.1f,\"repeats\":%lld,\"gflop_per_s\":%.1f,\"plan_bytes\":%zu,"
+           "\"rss_mb\":%ld}\n",
            id, device, b->ops->fingerprint(b->device), b->ops->precision(b->plan), (long long)b->batch, (long long)b->threads,
            images_per_s[b->repeats / 2], images_per_s[0], images_per_s[b->repeats - 1],
-           (long long)b->repeats, flops * 1e-9, b->ops->plan_bytes(b->plan));
+           (long long)b->repeats, flops * 1e-9, b->ops->plan_bytes(b->plan),
+           used.ru_maxrss / 1024);
     return HOP_OK;
 }
 
