@@ -3,29 +3,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/cpu/plan.h"
 
 /* ---- 1 memory ---- */
-
-/* Zeroed; the large ones in huge pages where the system has them, which spares the CPU's table of
- * addresses. */
-static float *
-alloc_bytes(size_t bytes, struct hop_err *e)
-{
-#ifdef MADV_HUGEPAGE
-    const size_t page = (size_t)2 << 20;
-    void *p;
-
-    if (bytes >= page && bytes < SIZE_MAX / 2 && !posix_memalign(&p, page, bytes)) {
-        madvise(p, bytes, MADV_HUGEPAGE); /* a wish */
-        return memset(p, 0, bytes);
-    }
-#endif
-    return hop_alloc_floats((bytes + 3) / 4, e);
-}
 
 void *
 hop_cpu_own(struct hop_cpu_prog *g, size_t bytes, struct hop_err *e)
@@ -34,7 +16,7 @@ hop_cpu_own(struct hop_cpu_prog *g, size_t bytes, struct hop_err *e)
 
     if (!o)
         return NULL;
-    if (!(o->p = alloc_bytes(bytes, e))) {
+    if (!(o->p = hop_alloc_floats((bytes + 3) / 4, e))) {
         free(o);
         return NULL;
     }
@@ -61,7 +43,7 @@ hop_cpu_buf_get(struct hop_plan *p, size_t bytes, struct hop_err *e)
     }
     if (!(b = hop_alloc(1, sizeof *b, e)))
         return NULL;
-    if (!(b->p = alloc_bytes(bytes, e))) {
+    if (!(b->p = hop_alloc_floats((bytes + 3) / 4, e))) {
         free(b);
         return NULL;
     }
