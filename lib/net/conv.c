@@ -18,9 +18,8 @@ hop_conv2d_window(struct hop_layer *l, bool is_same, const char *where, struct h
 int
 hop_depthwise_parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct hop_err *e)
 {
-    static const char *const refused[] = {"bias_regularizer", "activity_regularizer",
-                                          "depthwise_constraint", "pointwise_constraint",
-                                          "bias_constraint"};
+    static const char *const refused[] = {"activity_regularizer", "depthwise_constraint",
+                                          "pointwise_constraint", "bias_constraint"};
     struct hop_conv2d *p = l->params;
     int64_t k[2], s[2], d[2];
     size_t i;
@@ -52,6 +51,8 @@ hop_conv_bias(struct hop_net *net, struct hop_layer *l, int64_t n, const char *w
     struct hop_weight bias = {.is_trainable = true, .shape = {1, {n}}, .fan_in = n, .fan_out = n};
     int rc = hop_layer_init(l->config, "bias_initializer", "zeros", where, &bias.init, e);
 
+    if (!rc)
+        rc = hop_layer_reg(l->config, "bias_regularizer", where, &bias, e);
     return rc ? rc : hop_layer_weight(net, l, "bias", &bias, where, e);
 }
 
@@ -69,7 +70,7 @@ hop_depthwise_shape(struct hop_net *net, struct hop_layer *l, const char *where,
         (rc = hop_conv2d_window(l, is_same, where, e)) ||
         (rc = hop_layer_init(l->config, "depthwise_initializer", "glorot_uniform", where,
                              &kernel.init, e)) ||
-        (rc = hop_layer_l2(l->config, "depthwise_regularizer", where, &kernel.l2, e)))
+        (rc = hop_layer_reg(l->config, "depthwise_regularizer", where, &kernel, e)))
         return rc;
     p->filters = C * m;
     p->groups = C;

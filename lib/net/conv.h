@@ -9,7 +9,7 @@
 int hop_conv2d_window(struct hop_layer *l, bool is_same, const char *where, struct hop_err *e)
     HOP_MUSTUSE;
 
-/* hop_conv_bias - add the weight "bias" [n] with its initialiser. */
+/* hop_conv_bias - add the weight "bias" [n] with its initialiser and regularizer. */
 int hop_conv_bias(struct hop_net *net, struct hop_layer *l, int64_t n, const char *where,
                   struct hop_err *e) HOP_MUSTUSE;
 

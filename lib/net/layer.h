@@ -21,9 +21,10 @@ int hop_layer_only(const struct hop_json *config, const char *key, const char *o
 int hop_layer_init(const struct hop_json *config, const char *key, const char *dflt,
                    const char *where, struct hop_init *out, struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_layer_l2 - "kernel_regularizer": null or L2; *out = its factor or 0. */
-int hop_layer_l2(const struct hop_json *config, const char *key, const char *where, double *out,
-                 struct hop_err *e) HOP_MUSTUSE;
+/* hop_layer_reg - "kernel_regularizer" and the like: null, L1, L2 or L1L2 in any of Keras's forms;
+ * sets w->l1 and w->l2. */
+int hop_layer_reg(const struct hop_json *config, const char *key, const char *where,
+                  struct hop_weight *w, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_layer_act - an activation by its name, with Keras's defaults. */
 int hop_layer_act(const char *name, const char *where, struct hop_activation *out,
@@ -48,7 +49,7 @@ int hop_layer_last_axis(const struct hop_layer *l, const char *where, struct hop
     HOP_MUSTUSE;
 
 /* hop_layer_weight - add weight "layer/suffix" to the net, after those l has. w holds shape, init,
- * fans, l2 and is_trainable; name, n and offsets are filled in. */
+ * fans, l1, l2 and is_trainable; name, n and offsets are filled in. */
 int hop_layer_weight(struct hop_net *net, struct hop_layer *l, const char *suffix,
                      const struct hop_weight *w, const char *where, struct hop_err *e) HOP_MUSTUSE;
 

@@ -21,7 +21,6 @@ parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct h
         (rc = hop_layer_pair(c, "dilation_rate", 1, where, d, e)) ||
         (rc = hop_json_get_bool(c, "use_bias", false, where, &p->use_bias, e)) ||
         (rc = hop_json_get_int(c, "groups", false, 1, 1 << 20, where, &p->groups, e)) ||
-        (rc = hop_layer_only(c, "bias_regularizer", "null", where, e)) ||
         (rc = hop_layer_only(c, "activity_regularizer", "null", where, e)) ||
         (rc = hop_layer_only(c, "kernel_constraint", "null", where, e)) ||
         (rc = hop_layer_only(c, "bias_constraint", "null", where, e)))
@@ -55,7 +54,8 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
         (rc = hop_layer_init(l->config, "kernel_initializer", "glorot_uniform", where, &kernel.init,
                              e)) ||
         (rc = hop_layer_init(l->config, "bias_initializer", "zeros", where, &bias.init, e)) ||
-        (rc = hop_layer_l2(l->config, "kernel_regularizer", where, &kernel.l2, e)))
+        (rc = hop_layer_reg(l->config, "kernel_regularizer", where, &kernel, e)) ||
+        (rc = hop_layer_reg(l->config, "bias_regularizer", where, &bias, e)))
         return rc;
     if (in->d[2] % p->groups || p->filters % p->groups)
         return hop_fail(e, HOP_EFORMAT, where, "groups must divide channels and filters",

@@ -230,32 +230,34 @@ hop_layer_init(const struct hop_json *config, const char *key, const char *dflt,
 }
 
 int
-hop_layer_l2(const struct hop_json *config, const char *key, const char *where, double *out,
-             struct hop_err *e)
+hop_layer_reg(const struct hop_json *config, const char *key, const char *where,
+              struct hop_weight *w, struct hop_err *e)
 {
-    const struct hop_json *v = hop_json_get(config, key), *c;
-    const char *name;
-    double l1 = 0;
+    static const struct {
+        const char *name;
+        double l1, l2; /* where not said; Keras's class L1L2 differs from its "l1_l2" */
+    } regs[] = {
+        {"l1", 0.01, 0}, {"L1", 0.01, 0},       {"l2", 0, 0.01},
+        {"L2", 0, 0.01}, {"l1_l2", 0.01, 0.01}, {"L1L2", 0, 0},
+    };
+    const struct hop_json *v = hop_json_get(config, key), *c = hop_json_get(v, "config");
+    const char *name = hop_json_str(v) ? hop_json_str(v)
+                                       : hop_json_str(hop_json_get(v, "class_name"));
+    size_t i;
     int rc;
 
-    *out = 0;
+    w->l1 = w->l2 = 0;
     if (hop_json_kind(v) == HOP_JSON_NULL)
         return HOP_OK;
-    if (hop_json_str(v) && (!strcmp(hop_json_str(v), "l2") || !strcmp(hop_json_str(v), "L2"))) {
-        *out = 0.01; /* Keras's default */
-        return HOP_OK;
-    }
-    name = hop_json_str(hop_json_get(v, "class_name"));
-    c = hop_json_get(v, "config");
-    if (!name || (strcmp(name, "L2") && strcmp(name, "L1L2")))
-        return hop_fail(e, HOP_EFORMAT, where, "known: L2", "unknown \"%s\"", key);
-    *out = strcmp(name, "L2") ? 0 : 0.01;
-    if ((rc = hop_json_get_real(c, "l2", false, 0, 1e30, where, out, e)) ||
-        (rc = hop_json_get_real(c, "l1", false, 0, 1e30, where, &l1, e)))
-        return rc;
-    return l1 == 0 ? HOP_OK
-                   : hop_fail(e, HOP_EFORMAT, where, "known: L2", "\"%s\" with l1 is not supported",
-                              key);
+    for (i = 0; name && i < HOP_LEN(regs); i++)
+        if (!strcmp(name, regs[i].name)) {
+            w->l1 = regs[i].l1;
+            w->l2 = regs[i].l2;
+            rc = hop_json_get_real(c, "l1", false, 0, 1e30, where, &w->l1, e);
+            return rc ? rc : hop_json_get_real(c, "l2", false, 0, 1e30, where, &w->l2, e);
+        }
+    return hop_fail(e, HOP_EFORMAT, where, "known: L1, L2, L1L2", "unknown \"%s\" \"%.60s\"", key,
+                    name ? name : hop_json_kind_name(v));
 }
 
 int

@@ -41,7 +41,7 @@ struct hop_weight {
     size_t offset;               /* of its first value in the weight arena, in floats */
     size_t slot_offset;          /* the same in a slot arena (trainable weights only) */
     bool is_trainable;           /* false: batch-norm statistics, and all of a frozen layer */
-    double l2;                   /* kernel_regularizer: adds l2 * sum(w^2) to the loss */
+    double l1, l2;               /* regularizer: adds l1 * sum(|w|) + l2 * sum(w^2) to the loss */
     struct hop_init init;
     int64_t fan_in, fan_out;
 };

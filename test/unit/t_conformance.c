@@ -26,6 +26,14 @@ static const struct row {
     {"dense L2", "7",
      LAYER("Dense", "\"units\":9,\"kernel_regularizer\":{\"class_name\":\"L2\",\"config\":"
                     "{\"l2\":0.03}}"), 4, 11, 0},
+    {"dense L1, bias L1L2", "7",
+     LAYER("Dense", "\"units\":9,\"kernel_regularizer\":\"l1\",\"bias_regularizer\":"
+                    "{\"class_name\":\"L1L2\",\"config\":{\"l1\":0.05,\"l2\":0.03}}"), 4, 11, 0},
+    {"conv L1L2, bias L2, batch norm L1", "5,5,3",
+     LAYER("Conv2D", "\"filters\":17,\"kernel_size\":3,\"activation\":\"tanh\","
+                     "\"kernel_regularizer\":\"l1_l2\",\"bias_regularizer\":\"l2\"")
+         LAYER("BatchNormalization", "\"gamma_regularizer\":\"l1\",\"beta_regularizer\":\"l2\"")
+             FLATTEN, 4, 11, 10},
     {"dense tanh, sigmoid", "7", DENSE(6, tanh) DENSE(11, sigmoid), 4, 11, 0},
     {"dense softmax inside", "7", DENSE(6, softmax), 4, 11, 0},
     {"activations alone", "7", ACT(linear) ACT(elu) ACT(tanh) ACT(relu) ACT(sigmoid), 4, 11, 0},
@@ -702,6 +710,51 @@ test_masks(void)
 
 /* ---- 5 edges ---- */
 
+/* What L1 adds to a gradient is its factor with the weight's sign, and nothing where that is 0. */
+static void
+test_sign(const struct hop_device_ops *ops)
+{
+    struct hop_net *net[2] = {make_net("6,6,3", CONV(17, 3, 3, 1, same, elu) FLATTEN),
+                              make_net("6,6,3",
+                                       LAYER("Conv2D", "\"filters\":17,\"kernel_size\":3,"
+                                             "\"padding\":\"same\",\"activation\":\"elu\","
+                                             "\"kernel_regularizer\":{\"class_name\":\"L1\","
+                                             "\"config\":{\"l1\":0.5}}") FLATTEN)};
+    struct test_data x = make_data(net[0], 4, 22);
+    struct hop_state s = make_state(net[0], NULL, 5);
+    struct hop_err e = {0};
+    float *g[2];
+    double loss[2], penalty = 0, want;
+    size_t i, n = (size_t)net[0]->weights[0].n, n_bad = 0;
+
+    for (i = 0; i < n; i += 3)
+        s.weights[i] = i % 2 ? -0.0f : 0.0f;
+    for (int k = 0; k < 2; k++) {
+        struct hop_plan_spec spec = make_spec(net[k], 4, "sgd", "{}");
+        struct test_run t = start(ops, &spec, &x);
+
+        g[k] = hop_alloc_floats(net[k]->n_params, &e);
+        s.net = net[k];
+        if (t.ops->load(t.p, &s, &e) || t.ops->gradient(t.p, t.x, &a_pass, g[k], &loss[k], &e))
+            die("sign", &e);
+        stop(&t);
+    }
+    for (i = 0; i < n; i++) {
+        want = s.weights[i] > 0 ? 0.5 : s.weights[i] < 0 ? -0.5 : 0;
+        penalty += 0.5 * fabs((double)s.weights[i]);
+        n_bad += !(fabs((double)g[1][i] - (double)g[0][i] - want) <= 1e-6);
+    }
+    ok(!n_bad && fabs(loss[1] - loss[0] - penalty) <= 1e-6 * penalty,
+       "%s: L1 adds its factor with the sign, 0 at 0 (%zu of %zu wrong)", ops->name, n_bad, n);
+    s.net = net[0];
+    for (int k = 0; k < 2; k++)
+        free(g[k]);
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net[0]);
+    hop_net_free(net[1]);
+}
+
 static void
 test_refusals(void)
 {
@@ -836,6 +889,7 @@ main(void)
         test_load_store(both[i]);
         test_evaluate(both[i]);
         test_divergence(both[i]);
+        test_sign(both[i]);
     }
     test_masks();
     test_refusals();

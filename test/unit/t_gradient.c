@@ -24,6 +24,14 @@ static const struct row {
     {"dense L2", "7",
      LAYER("Dense", "\"units\":9,\"kernel_regularizer\":{\"class_name\":\"L2\",\"config\":"
                     "{\"l2\":0.03}}")},
+    {"dense L1, bias L1L2", "7",
+     LAYER("Dense", "\"units\":9,\"kernel_regularizer\":\"l1\",\"bias_regularizer\":"
+                    "{\"class_name\":\"L1L2\",\"config\":{\"l1\":0.05,\"l2\":0.03}}")},
+    {"conv L1L2, bias L2, batch norm L1", "5,5,3",
+     LAYER("Conv2D", "\"filters\":4,\"kernel_size\":3,\"activation\":\"tanh\","
+                     "\"kernel_regularizer\":\"l1_l2\",\"bias_regularizer\":\"l2\"")
+         LAYER("BatchNormalization", "\"gamma_regularizer\":\"l1\",\"beta_regularizer\":\"l2\"")
+             FLATTEN},
     {"activation linear", "7", DENSE(6, tanh) ACT(linear)},
     {"dropout", "7", DENSE(20, tanh) DROPOUT(0.4)},
     {"batch norm flat", "7", DENSE(9, linear) BNORM ACT(tanh)},

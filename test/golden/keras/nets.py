@@ -101,5 +101,25 @@ def more_layers(keras, Dropout=None, SpatialDropout2D=None):
     ], name="more_layers")
 
 
+def regularizers(keras, Dropout=None, SpatialDropout2D=None):
+    """Every regularizer in every form and place."""
+    L, R = keras.layers, keras.regularizers
+    return keras.Sequential([
+        keras.Input([9, 8, 2]),
+        L.Rescaling(1 / 64, -2.0),
+        L.Conv2D(6, 3, activation="tanh", kernel_regularizer=R.L1(0.003),
+                 bias_regularizer=R.L2(0.05)),
+        L.BatchNormalization(momentum=0.8, gamma_regularizer=R.L1(0.02), beta_regularizer="l2"),
+        L.DepthwiseConv2D(3, activation="tanh", depthwise_regularizer=R.L1L2(0.004, 0.03),
+                          bias_regularizer="l1"),
+        L.SeparableConv2D(7, 2, activation="elu", depthwise_regularizer=R.L1L2(l1=0.01),
+                          pointwise_regularizer=R.L1L2(l2=0.02), bias_regularizer=R.L1(0.03)),
+        L.LayerNormalization(gamma_regularizer="l1", beta_regularizer=R.L1L2(0.01, 0.02)),
+        L.GlobalAveragePooling2D(),
+        L.Dense(8, activation="tanh", kernel_regularizer="l1", bias_regularizer=R.L1L2(0.01, 0.05)),
+        L.Dense(4, activation="softmax", kernel_regularizer=R.L1L2(0.01, 0.01)),
+    ], name="regularizers")
+
+
 BUILDERS = {"small-resnet": small_resnet, "small-mobilenet": small_mobilenet,
-            "more-layers": more_layers}
+            "more-layers": more_layers, "regularizers": regularizers}
