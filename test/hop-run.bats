@@ -21,7 +21,39 @@ go()
     [ "$(hop-search select <run/log.jsonl | jq -c .iteration | sort -u)" = 2 ]
     [ "$(jq -c 'select(.hop == "eval/1" and .shard == null)' run/log.jsonl | wc -l)" -eq 12 ]
     # the table is what select says
-    hop-search select --table <run/log.jsonl | diff - <(printf '%s\n' "$output")
+    hop-search select --best --table <run/log.jsonl | diff - <(printf '%s\n' "$output")
+}
+
+# best_is_kept RUN METRIC: of each config the state of the iteration that select --best names
+best_is_kept()
+{
+    local id n=0 iteration
+    while read -r id iteration; do
+        [ "$(meta "$1/best/$id.safetensors" progress | jq .iteration)" = "$iteration" ] ||
+            { echo "$id: not its iteration $iteration"; return 1; }
+        n=$((n + 1))
+    done < <(hop-search select --best --metric "$2" <"$1/log.jsonl" | jq -r '"\(.id) \(.iteration)"')
+    [ "$(ls "$1/best" | wc -l)" -eq $n ]
+}
+
+@test "best states: kept by default, by another metric, or not" {
+    go grid --iterations 3 space.json >table
+    best_is_kept run val
+    hop-search select --best --table --metric val.accuracy <run/log.jsonl | cmp - table
+    hop-run -q -o run2 --data data --workers 2 --device ref --best train.loss --eval-train grid --iterations 3 space.json >/dev/null
+    best_is_kept run2 train.loss
+    [ "$(hop-search select --best --metric train.loss <run2/log.jsonl | jq .iteration | sort -u | xargs)" = 3 ]
+    [ "$(cat run2/best.txt)" = train.loss ]
+    # what was asked for once goes on
+    hop-run -q -o run2 --data data --workers 2 --device ref --eval-train grid --iterations 4 space.json >table
+    best_is_kept run2 train.loss
+    hop-search select --best --table --metric train.loss <run2/log.jsonl | cmp - table
+    hop-run -q -o run3 --data data --workers 2 --device ref --best none grid --iterations 2 space.json >table
+    [ ! -e run3/best ]
+    hop-search select --table <run3/log.jsonl | cmp - table
+    run_err 2 'best: "val.a b" is not SPLIT.METRIC' hop-run -o run4 --data data --best 'val.a b' grid space.json
+    run --separate-stderr -1 hop-run -q -o run4 --data data --workers 2 --device ref --best val.f1 grid space.json
+    [[ $stderr == *'run4/best.txt: evaluations on val have no "f1"'* ]]
 }
 
 @test "called again: nothing is done twice; more iterations go on" {

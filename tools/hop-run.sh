@@ -10,6 +10,7 @@ engine=parallel
 quiet=
 verbose=
 progress=
+best=
 again=
 
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
@@ -36,6 +37,8 @@ options:
       --eval-every N          evaluate every N iterations and after the last (1)
       --eval-train            evaluate on the train shards too
       --policy NAME           as for hop-schedule
+      --best METRIC           keep each config's best state by METRIC in RUN/best
+                              (val: its accuracy, or loss); none = do not
       --retries N             try a visit again that asks for it (3)
       --nets DIR              where nets are found by name
   -q, --quiet                 say nothing but errors
@@ -90,7 +93,7 @@ while [ $# -gt 0 ]; do
     -d) option=--device ;;
     esac
     case $option in
-    --output | --data | --workers | --engine | --device | --eval-every | --policy | --retries | --nets)
+    --output | --data | --workers | --engine | --device | --eval-every | --best | --policy | --retries | --nets)
         [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
@@ -110,6 +113,12 @@ while [ $# -gt 0 ]; do
     --output) run=$value ;;
     --data) data=$value ;;
     --engine) engine=$value ;;
+    --best)
+        case $value in
+        '' | *[!A-Za-z0-9._-]* | .* | *.) die 2 "--best: \"$value\" is not SPLIT.METRIC (like val.accuracy)" ;;
+        esac
+        best=$value
+        ;;
     --workers | --device | --eval-every | --policy | --retries | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
@@ -163,6 +172,12 @@ keep "$method" "$run/method.txt" "method"
 keep "$(cat "$space")" "$run/space.json" "space"
 : >>"$run/log.jsonl" || exit 1
 
+# Which states are kept beside the last ones may change from call to call.
+if [ -n "$best" ] || [ ! -e "$run/best.txt" ]; then
+    { printf '%s\n' "${best:-val}" >"$run/best.txt.new" && mv "$run/best.txt.new" "$run/best.txt"; } || exit 1
+fi
+best=$(cat "$run/best.txt")
+
 # ---- the loop ----
 
 pid=
@@ -215,4 +230,9 @@ while :; do
     [ -z "$caught" ] || exit $((128 + caught))
     [ $status -eq 0 ] || exit $status
 done
-hop-search select --table <"$run/log.jsonl"
+# What is kept is what is shown: configs at their best, or at their last iteration.
+case $best in
+none) set -- ;;
+*) set -- --best --metric "$best" ;;
+esac
+hop-search select --table "$@" <"$run/log.jsonl"

@@ -23,7 +23,7 @@ static struct hop_opt rows[] = {
      "methods: iterations for each config (1)", 1, 1e9, false},
     {"seed", 0, HOP_OPT_INT, &a.seed, "N", "methods: seed where the space has none (1)", 0, 9e15,
      false},
-    {"metric", 'm', HOP_OPT_STR, &a.metric, "SPLIT.METRIC", "select: rank by this (val.accuracy)",
+    {"metric", 'm', HOP_OPT_STR, &a.metric, "SPLIT.METRIC", "select: rank by this (val: accuracy, or loss)",
      0, 0, false},
     {"best", 'b', HOP_OPT_FLAG, &a.want_best, NULL,
      "select: take configs at their best evaluation, not the last", 0, 0, false},
