@@ -51,9 +51,33 @@ best_is_kept()
     hop-run -q -o run3 --data data --workers 2 --device ref --best none grid --iterations 2 space.json >table
     [ ! -e run3/best ]
     hop-search select --table <run3/log.jsonl | cmp - table
-    run_err 2 'best: "val.a b" is not SPLIT.METRIC' hop-run -o run4 --data data --best 'val.a b' grid space.json
+    run_err 2 'best: "accuracy" is not SPLIT.METRIC' hop-run -o run4 --data data --best accuracy grid space.json
+    [ ! -e run4 ]
     run --separate-stderr -1 hop-run -q -o run4 --data data --workers 2 --device ref --best val.f1 grid space.json
     [[ $stderr == *'run4/best.txt: evaluations on val have no "f1"'* ]]
+}
+
+@test "patience: a config that does not improve gets no more iterations, the others their bytes" {
+    echo '{"model":"./net.json","optimizer":"sgd","momentum":0.9,"lr":[0.01,0,0.02]}' >space.json
+    go grid --iterations 7 --patience 2 --metric val.loss space.json >/dev/null
+    [ "$(jq -r 'select(.hop == "train/1") | .id' run/log.jsonl | sort | uniq -c | xargs)" = "14 c0001 6 c0002 14 c0003" ]
+    # as if the others had been alone, or never asked for in steps
+    hop-run -q -o straight --data data --workers 3 --device ref grid --iterations 7 space.json >/dev/null
+    for id in c0001 c0003; do
+        tensors run/models/$id.safetensors >a
+        tensors straight/models/$id.safetensors >b
+        cmp a b
+    done
+    # again: over; more patience: it goes on
+    cp run/log.jsonl before
+    go grid --iterations 7 --patience 2 --metric val.loss space.json >/dev/null
+    cmp before run/log.jsonl
+    go grid --iterations 7 --patience 4 --metric val.loss space.json >/dev/null
+    [ "$(jq -r 'select(.hop == "train/1") | .id' run/log.jsonl | sort | uniq -c | xargs)" = "14 c0001 10 c0002 14 c0003" ]
+    tensors run/models/c0002.safetensors >a
+    hop-run -q -o straight2 --data data --workers 1 --device ref grid --iterations 5 space.json >/dev/null
+    tensors straight2/models/c0002.safetensors >b
+    cmp a b
 }
 
 @test "called again: nothing is done twice; more iterations go on" {

@@ -113,12 +113,7 @@ while [ $# -gt 0 ]; do
     --output) run=$value ;;
     --data) data=$value ;;
     --engine) engine=$value ;;
-    --best)
-        case $value in
-        '' | *[!A-Za-z0-9._-]* | .* | *.) die 2 "--best: \"$value\" is not SPLIT.METRIC (like val.accuracy)" ;;
-        esac
-        best=$value
-        ;;
+    --best) best=$value ;;
     --workers | --device | --eval-every | --policy | --retries | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
@@ -147,6 +142,13 @@ export PATH
 for tool in hop-search hop-schedule hop-visit parallel flock; do
     command -v $tool >/dev/null || die 1 "$tool is not installed"
 done
+
+case $seen in
+*" --best "*)
+    [ "$best" = none ] || hop-search select --metric "$best" </dev/null >/dev/null 2>&1 ||
+        die 2 "--best: \"$best\" is not SPLIT.METRIC (like val.accuracy), nor none"
+    ;;
+esac
 
 # ---- the run folder ----
 
@@ -212,7 +214,7 @@ while :; do
     hop-search $quiet "$@" <"$run/log.jsonl" >"$next" || exit
     [ -s "$next" ] || break
     if [ -e "$last" ] && cmp -s "$next" "$last"; then
-        die 1 "$run: hop-search still asks for configs that hop-schedule takes for done (is --eval-every 0?)"
+        die 1 "$run: hop-search still asks for configs that hop-schedule takes for done (is --eval-every 0? does --metric need --eval-train?)"
     fi
     cp "$next" "$last" || exit 1
     schedule --as sh $verbose >"$script" || exit
