@@ -13,6 +13,10 @@ void hop_layer_known(char *out, size_t n);
 int hop_layer_pair(const struct hop_json *config, const char *key, int64_t dflt, const char *where,
                    int64_t out[2], struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_layer_size - "key": 3 or [3], 1..2^20, or dflt where missing or null. */
+int hop_layer_size(const struct hop_json *config, const char *key, int64_t dflt, const char *where,
+                   int64_t *out, struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_layer_only - refuse a "key" whose value is neither missing, null nor the JSON `only`. */
 int hop_layer_only(const struct hop_json *config, const char *key, const char *only,
                    const char *where, struct hop_err *e) HOP_MUSTUSE;
@@ -40,8 +44,10 @@ int hop_layer_window(int64_t in, int64_t window, int64_t stride, bool is_same, c
 int hop_layer_padding(const struct hop_json *config, const char *where, bool *is_same,
                       struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_layer_image, hop_layer_flat - refuse inputs that are not [H,W,C], not [D]. */
+/* hop_layer_image, hop_layer_sequence, hop_layer_flat - refuse inputs that are not [H,W,C], not
+ * [L,C], not [D]. */
 int hop_layer_image(const struct hop_layer *l, const char *where, struct hop_err *e) HOP_MUSTUSE;
+int hop_layer_sequence(const struct hop_layer *l, const char *where, struct hop_err *e) HOP_MUSTUSE;
 int hop_layer_flat(const struct hop_layer *l, const char *where, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_layer_last_axis - refuse an "axis" that is not the last: Keras writes -1, 3 or [3]. */

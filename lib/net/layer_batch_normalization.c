@@ -1,7 +1,8 @@
 /* BatchNormalization over the last axis. Source: Ioffe and Szegedy, arXiv:1502.03167, algorithm 1.
  *
  * Training normalises by the batch's mean and biased variance. As in Keras 2, the moving variance
- * takes the unbiased variance for images (its fused kernel) and the biased one for flat inputs.
+ * takes the unbiased variance for images (its fused kernel) and the biased one for flat inputs and
+ * sequences.
  */
 #include "net/layer.h"
 

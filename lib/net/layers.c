@@ -14,19 +14,24 @@
 #define ROWS(X)                                                                                    \
     X(activation)                                                                                  \
     X(add)                                                                                         \
+    X(average_pooling1d)                                                                           \
     X(average_pooling2d)                                                                           \
     X(batch_normalization)                                                                         \
     X(concatenate)                                                                                 \
+    X(conv1d)                                                                                      \
     X(conv2d)                                                                                      \
     X(dense)                                                                                       \
     X(depthwise_conv2d)                                                                            \
     X(dropout)                                                                                     \
     X(elu)                                                                                         \
     X(flatten)                                                                                     \
+    X(global_average_pooling1d)                                                                    \
     X(global_average_pooling2d)                                                                    \
+    X(global_max_pooling1d)                                                                        \
     X(global_max_pooling2d)                                                                        \
     X(layer_normalization)                                                                         \
     X(leaky_relu)                                                                                  \
+    X(max_pooling1d)                                                                               \
     X(max_pooling2d)                                                                               \
     X(multiply)                                                                                    \
     X(normalization)                                                                               \
@@ -89,6 +94,24 @@ hop_layer_pair(const struct hop_json *config, const char *key, int64_t dflt, con
                             "\"%s\" is not a size", key);
         out[i] = hop_json_int(x);
     }
+    return HOP_OK;
+}
+
+int
+hop_layer_size(const struct hop_json *config, const char *key, int64_t dflt, const char *where,
+               int64_t *out, struct hop_err *e)
+{
+    const struct hop_json *v = hop_json_get(config, key);
+
+    *out = dflt;
+    if (hop_json_kind(v) == HOP_JSON_ARRAY && hop_json_len(v) == 1)
+        v = hop_json_at(v, 0);
+    if (hop_json_kind(v) == HOP_JSON_NULL)
+        return HOP_OK;
+    *out = hop_json_int(v);
+    if (hop_json_kind(v) != HOP_JSON_INT || *out < 1 || *out > 1 << 20)
+        return hop_fail(e, HOP_EFORMAT, where, "a whole number from 1, or a list of one",
+                        "\"%s\" is not a size", key);
     return HOP_OK;
 }
 
@@ -304,6 +327,18 @@ hop_layer_image(const struct hop_layer *l, const char *where, struct hop_err *e)
         return HOP_OK;
     hop_shape_text(&l->in_shape, shape, sizeof shape);
     return hop_fail(e, HOP_EFORMAT, where, NULL, "needs an input HxWxC, got %s", shape);
+}
+
+int
+hop_layer_sequence(const struct hop_layer *l, const char *where, struct hop_err *e)
+{
+    char shape[80];
+
+    if (l->in_shape.n_dims == 2)
+        return HOP_OK;
+    hop_shape_text(&l->in_shape, shape, sizeof shape);
+    return hop_fail(e, HOP_EFORMAT, where, "put a Reshape layer before it",
+                    "needs an input LxC, got %s", shape);
 }
 
 int

@@ -210,6 +210,27 @@ static const struct row {
              LAYER("RandomContrast", "\"factor\":0.3")
                  LAYER("RandomCrop", "\"height\":6,\"width\":5") CONV(17, 3, 3, 1, same, elu) FLATTEN,
      4, 11, 0},
+    /* sequences */
+    {"conv 1d", "30",
+     SEQ(10, 3) CONV1(17, 3, same, tanh, "") CONV1(3, 2, valid, tanh, ",\"strides\":2") FLATTEN, 4, 11, 10},
+    {"conv 1d causal, dilation, groups", "44",
+     SEQ(11, 4) CONV1(6, 3, causal, tanh, ",\"dilation_rate\":3,\"groups\":2")
+         CONV1(8, [2], causal, tanh, ",\"strides\":[3],\"use_bias\":false") FLATTEN, 4, 11, 10},
+    {"conv 1d of one value", "3", SEQ(1, 3) CONV1(5, 4, same, tanh, "") FLATTEN, 4, 11, 10},
+    {"pooling 1d", "39",
+     SEQ(13, 3) CONV1(17, 3, same, tanh, "") POOL("MaxPooling1D", 3, 2, same)
+         POOL("AveragePooling1D", 2, 1, same) LAYER("AveragePooling1D", "") FLATTEN, 4, 11, 10},
+    {"global pooling 1d", "24",
+     NODE(s, "Reshape", FROM(in), "\"target_shape\":[-1,2]")
+         NODE(a, "Conv1D", FROM(s), "\"filters\":17,\"kernel_size\":3,\"activation\":\"tanh\"")
+             NODE(p, "GlobalAveragePooling1D", FROM(a), "") NODE(q, "GlobalMaxPooling1D", FROM(a), "")
+                 NODE(top, "Concatenate", FROM(p) "," FROM(q), ""), 4, 11, 10},
+    {"batch norm, layer norm, dropout of sequences", "24",
+     SEQ(8, 3) CONV1(17, 3, same, linear, "") BNORM ACT(tanh) DROPOUT(0.3)
+         LAYER("LayerNormalization", "\"epsilon\":0.1") CONV1(4, 1, same, softmax, "") FLATTEN, 4, 11, 10},
+    {"images as sequences", "6,4,3",
+     CONV(5, 3, 3, 1, same, tanh) LAYER("Reshape", "\"target_shape\":[24,5]")
+         CONV1(8, 5, causal, tanh, "") FLATTEN, 4, 11, 10},
     /* graphs */
     {"a residual block", "6,6,3",
      NCONV(a, in, 16, 3, elu) NCONV(b, a, 16, 3, elu) NCONV(c, b, 16, 3, linear)

@@ -28,7 +28,7 @@ static const struct {
     {"optimizers", 1e-4, 1e-4},      {"layers-gap", 1e-4, 2e-2},   {"layers-flat", 1e-4, 2e-2},
     {"optimizers2", 1e-4, 1e-4},     {"more-layers", 1e-4, 2e-2},  {"small-resnet", 1e-4, 2e-2},
     {"small-mobilenet", 3e-4, 2e-2}, /* Adam enlarges the rounding of its small gradients */
-    {"regularizers", 1e-4, 1e-3},
+    {"regularizers", 1e-4, 1e-3},    {"sequences", 1e-4, 1e-3},
     {"cifar10-cnn1", 5e-2, 2e-1},    {"cifar10-cnn2", 5e-2, 2e-1}, {"cifar10-cnn3", 5e-2, 2e-1},
 };
 

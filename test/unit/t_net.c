@@ -223,6 +223,18 @@ test_refusals(void)
          "has both strides and dilation_rate", ""},
         {NET(LAYER("Conv2D", "\"filters\":4,\"kernel_size\":3,\"groups\":2")),
          "2 groups for 3 channels", "divide"},
+        {NET(LAYER("Conv1D", "\"filters\":3,\"kernel_size\":3")), "needs an input LxC, got 8x8x3",
+         "Reshape"},
+        {NET(LAYER("GlobalMaxPooling1D", "")), "needs an input LxC, got 8x8x3", "Reshape"},
+        {NET(LAYER("Reshape", "\"target_shape\":[64,3]") ","
+                 LAYER("Conv2D", "\"filters\":3,\"kernel_size\":3")),
+         "needs an input HxWxC, got 64x3", ""},
+        {NET(LAYER("Reshape", "\"target_shape\":[64,3]") ","
+                 LAYER("Conv1D", "\"filters\":3,\"kernel_size\":[3,3]")),
+         "\"kernel_size\" is not a size", "list of one"},
+        {NET(LAYER("Reshape", "\"target_shape\":[64,3]") ","
+                 LAYER("MaxPooling1D", "\"padding\":\"causal\"")),
+         "unknown padding \"causal\"", "same or valid"},
         {NET(LAYER("Add", "")), "Add takes two inputs or more, got 1", ""},
         {GRAPH(NODE("Conv2D", "a", "\"filters\":3,\"kernel_size\":3", "\"in\"") ","
                    NODE("Add", "b", "", "\"a\",\"in\"")),

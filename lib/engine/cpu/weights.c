@@ -25,14 +25,14 @@ hop_cpu_weights_free(struct hop_plan *p)
     free(p->parts);
 }
 
-/* oneDNN's axis of canonical axis i: kernels are [kh,kw,C,K] here and [K,C,kh,kw] there, dense
- * kernels [D,units] and [units,D]. */
+/* oneDNN's axis of canonical axis i: kernels are [kh,kw,C,K] or [kw,C,K] here and [K,C,kh,kw]
+ * there, dense kernels [D,units] and [units,D]. */
 static int
 dn_axis(int n_dims, int i)
 {
     static const int conv[] = {2, 3, 1, 0};
 
-    return n_dims == 4 ? conv[i] : n_dims - 1 - i;
+    return n_dims > 2 ? conv[4 - n_dims + i] : n_dims - 1 - i;
 }
 
 /* The same for [G,K/G,C/G,kh,kw]: canonical output channel k is number k % (K/G) of group

@@ -67,4 +67,11 @@ void REF_NAME(tree_start)(struct ref_tree *t, size_t n);
 void REF_NAME(tree_add)(struct ref_tree *t);
 void REF_NAME(tree_end)(struct ref_tree *t, real *out);
 
+/* [L,C] as the image of one row that it is here. */
+static inline struct hop_shape
+ref_image(const struct hop_shape *s)
+{
+    return s->n_dims == 2 ? (struct hop_shape){3, {1, s->d[0], s->d[1]}} : *s;
+}
+
 #endif

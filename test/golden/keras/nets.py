@@ -121,5 +121,31 @@ def regularizers(keras, Dropout=None, SpatialDropout2D=None):
     ], name="regularizers")
 
 
+def sequences(keras, Dropout=None, SpatialDropout2D=None):
+    """The layers of sequences, from a table's row to a gate of two global poolings."""
+    L = keras.layers
+    i = keras.Input([39])
+    x = L.Reshape([13, 3])(i)
+    x = L.Conv1D(6, 3, padding="same", activation="tanh")(x)
+    a = L.Conv1D(6, 3, padding="causal", dilation_rate=2, use_bias=False,
+                 kernel_regularizer="l1")(x)
+    a = L.BatchNormalization(momentum=0.8)(a)
+    a = L.Activation("elu")(a)
+    x = L.Add()([a, x])
+    m = L.MaxPooling1D(3, strides=2, padding="same")(x)
+    v = L.AveragePooling1D(2, padding="same")(x)
+    x = L.Concatenate()([m, v])
+    x = L.Conv1D(8, 2, groups=2, strides=2, padding="causal", activation="sigmoid")(x)
+    x = (Dropout or L.Dropout)(0.2)(x)
+    x = L.LayerNormalization()(x)
+    x = L.Conv1D(7, 2, activation="elu")(x)
+    g = L.GlobalAveragePooling1D()(x)
+    h = L.GlobalMaxPooling1D()(x)
+    y = L.Multiply()([g, L.Dense(7, activation="sigmoid")(h)])
+    z = L.MaxPooling1D()(L.AveragePooling1D(2, strides=1)(x))
+    y = L.Concatenate()([y, L.Flatten()(z)])
+    return keras.Model(i, L.Dense(4, activation="softmax")(y), name="sequences")
+
+
 BUILDERS = {"small-resnet": small_resnet, "small-mobilenet": small_mobilenet,
-            "more-layers": more_layers, "regularizers": regularizers}
+            "more-layers": more_layers, "regularizers": regularizers, "sequences": sequences}
