@@ -175,6 +175,29 @@ best_is_kept()
     [ "$(jq -r 'select(.hop == "eval/1" and .shard == null) | .split' run/log.jsonl | sort | uniq -c | xargs)" = "6 train 6 val" ]
 }
 
+@test "evaluation on train as well, when a run died between the last one on val and that" {
+    # This is what it leaves: all of val, and of train nothing or a part.
+    go grid --iterations 2 space.json >/dev/null
+    hop-visit --run run --id c0003 --shard train-001 --visit 4 --eval -- \
+        hop-eval -q --device ref --shard data/train-001.safetensors
+    cp run/log.jsonl before
+    hop-run -q -o run --data data --workers 2 --device ref --eval-train grid --iterations 2 space.json >/dev/null
+    [ "$(jq -r 'select(.hop == "eval/1" and .shard == null and .iteration == 2) | .split' run/log.jsonl | sort | uniq -c | xargs)" = "6 train 6 val" ]
+    [ "$(jq -c 'select(.shard == "train-001" and .id == "c0003" and .hop == "eval/1")' run/log.jsonl | wc -l)" -eq 1 ]
+    tail -n "+$(($(wc -l <before) + 1))" run/log.jsonl | jq -r .hop | sort -u | grep -qx eval/1
+    # nothing more, and no training that was not asked for
+    cp run/log.jsonl before
+    hop-run -q -o run --data data --workers 2 --device ref --eval-train grid --iterations 2 space.json >/dev/null
+    cmp before run/log.jsonl
+    # a state on the way to a third iteration is none to evaluate
+    sed 's/"until":2/"until":3/' run/configs.jsonl | hop-visit --run run --add-configs
+    shard=$(jq -r 'select(.hop == "train/1" and .id == "c0001" and .visit == 3) | .shard' run/log.jsonl)
+    hop-visit --run run --id c0001 --shard "$shard" --visit 5 -- hop-train -q --device ref --shard "data/$shard.safetensors"
+    cp run/log.jsonl before
+    hop-run -q -o run --data data --workers 2 --device ref --eval-train grid --iterations 2 space.json >/dev/null
+    cmp before run/log.jsonl
+}
+
 @test "names with spaces and quotes" {
     mkdir "my 'dir' \$(touch pwned)"
     cp -R data net.json "my 'dir' \$(touch pwned)/"
