@@ -202,6 +202,11 @@ patient()
     # evaluations now and then
     { evals c0001 - - 0.5 - - 0.4; evals c0002 - - 0.5; evals c0003 - - 0.5 0.6; } >log
     [ "$(patient log --patience 3)" = "c0002:6 c0003:7" ]
+    # where hop-schedule evaluates every third only, that is where a config can stop
+    { evals c0001 - - 0.5 - - 0.4; evals c0002 - - 0.5; } >log
+    [ "$(patient log --patience 4 --eval-every 3)" = "c0001:9 c0002:9 c0003:9" ]
+    [ "$(patient log --patience 3 --eval-every 3)" = "c0002:6 c0003:6" ]
+    [ "$(patient log --patience 7 --eval-every 3)" = "c0001:10 c0002:10 c0003:10" ]
     # a log in another order says the same
     { evals c0001 0.5 0.4 0.6; evals c0002 0.5 0.5 0.4; evals c0003 0.5 0.6 null; } >log
     [ "$(tac log >back; patient back --patience 2)" = "c0001:5 c0003:4" ]

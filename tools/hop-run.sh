@@ -11,6 +11,7 @@ quiet=
 verbose=
 progress=
 best=
+every=
 again=
 
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
@@ -113,8 +114,12 @@ while [ $# -gt 0 ]; do
     --output) run=$value ;;
     --data) data=$value ;;
     --engine) engine=$value ;;
+    --eval-every)
+        plan="$plan $option=$(quote "$value")"
+        [ "$value" = 0 ] || every=$value
+        ;;
     --best) best=$value ;;
-    --workers | --device | --eval-every | --policy | --retries | --nets)
+    --workers | --device | --policy | --retries | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
     --eval-train) plan="$plan $option" ;;
@@ -222,7 +227,7 @@ while :; do
     if [ -e "$run/configs.jsonl" ]; then
         hop-visit $quiet --run "$run" --restore || exit
     fi
-    hop-search $quiet "$@" <"$run/log.jsonl" >"$next" || exit
+    hop-search $quiet "$@" ${every:+"--eval-every=$every"} <"$run/log.jsonl" >"$next" || exit
     if [ ! -s "$next" ]; then
         left_open >"$next" || exit
         [ -s "$next" ] || break

@@ -12,12 +12,12 @@
 
 static struct {
     const char *metric;
-    int64_t iterations, seed, top, patience;
+    int64_t iterations, seed, top, patience, eval_every;
     double min_delta;
     bool want_table, want_best;
-} a = {.iterations = 1, .seed = 1};
+} a = {.iterations = 1, .seed = 1, .eval_every = 1};
 
-enum { N_FOR_METHODS = 4, N_FOR_BOTH = 1, N_FOR_SELECT = 3 }; /* rows, in this order */
+enum { N_FOR_METHODS = 5, N_FOR_BOTH = 1, N_FOR_SELECT = 3 }; /* rows, in this order */
 
 static struct hop_opt rows[] = {
     {"iterations", 'n', HOP_OPT_INT, &a.iterations, "N",
@@ -28,6 +28,8 @@ static struct hop_opt rows[] = {
      "methods: give up configs that do not improve for N iterations", 1, 1e9, false},
     {"min-delta", 0, HOP_OPT_REAL, &a.min_delta, "D",
      "methods: with --patience, only improvements by more than D count (0)", 0, 1e30, false},
+    {"eval-every", 0, HOP_OPT_INT, &a.eval_every, "N",
+     "methods: with --patience, as hop-schedule evaluates (1)", 1, 1e9, false},
     {"metric", 'm', HOP_OPT_STR, &a.metric, "SPLIT.METRIC",
      "select: rank by this; methods: be patient by it (val: accuracy, or loss)", 0, 0, false},
     {"best", 'b', HOP_OPT_FLAG, &a.want_best, NULL,
@@ -73,7 +75,7 @@ search(const struct hop_method *method, const char *space_path)
     check(hop_space_read(space_path, &space, &e), &e);
     read_log(&trials);
     in = (struct hop_search_in){space, &trials, space_path, a.iterations, (uint64_t)a.seed,
-                                {a.patience, a.min_delta, {"", ""}}};
+                                {a.patience, a.min_delta, a.eval_every, {"", ""}}};
     check(hop_metric_parse(a.metric ? a.metric : trials.n && !trials.has_val ? "train" : "val",
                            "--metric", &in.patience.metric, &e), &e);
     check(hop_search_run(method, &in, &out, &e), &e);

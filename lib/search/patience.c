@@ -27,7 +27,7 @@ int
 hop_patience_apply(const struct hop_patience *p, const struct hop_trial *t, int64_t *until,
                    bool *is_stopped, struct hop_err *e)
 {
-    int64_t at = 0, improved_at = 0, last;
+    int64_t at = 0, improved_at = 0, last, every = p->eval_every;
     const struct hop_json *line;
     double best = NAN, v;
     const char *key;
@@ -49,7 +49,8 @@ hop_patience_apply(const struct hop_patience *p, const struct hop_trial *t, int6
         *is_stopped = at - improved_at >= p->iterations;
     }
     /* The first evaluation improves on nothing, so the first stop is one later. */
-    last = (improved_at ? improved_at : 1) + p->iterations;
+    last = (improved_at ? improved_at : every) + p->iterations;
+    last = (last + every - 1) / every * every;
     if (!*is_stopped && last < *until)
         *until = last;
     return HOP_OK;
