@@ -26,6 +26,14 @@ static const struct row {
     {"dense L2", "7",
      LAYER("Dense", "\"units\":9,\"kernel_regularizer\":{\"class_name\":\"L2\",\"config\":"
                     "{\"l2\":0.03}}"), 4, 11, 0},
+    {"dense L1, bias L1L2", "7",
+     LAYER("Dense", "\"units\":9,\"kernel_regularizer\":\"l1\",\"bias_regularizer\":"
+                    "{\"class_name\":\"L1L2\",\"config\":{\"l1\":0.05,\"l2\":0.03}}"), 4, 11, 0},
+    {"conv L1L2, bias L2, batch norm L1", "5,5,3",
+     LAYER("Conv2D", "\"filters\":17,\"kernel_size\":3,\"activation\":\"tanh\","
+                     "\"kernel_regularizer\":\"l1_l2\",\"bias_regularizer\":\"l2\"")
+         LAYER("BatchNormalization", "\"gamma_regularizer\":\"l1\",\"beta_regularizer\":\"l2\"")
+             FLATTEN, 4, 11, 10},
     {"dense tanh, sigmoid", "7", DENSE(6, tanh) DENSE(11, sigmoid), 4, 11, 0},
     {"dense softmax inside", "7", DENSE(6, softmax), 4, 11, 0},
     {"activations alone", "7", ACT(linear) ACT(elu) ACT(tanh) ACT(relu) ACT(sigmoid), 4, 11, 0},
@@ -202,6 +210,27 @@ static const struct row {
              LAYER("RandomContrast", "\"factor\":0.3")
                  LAYER("RandomCrop", "\"height\":6,\"width\":5") CONV(17, 3, 3, 1, same, elu) FLATTEN,
      4, 11, 0},
+    /* sequences */
+    {"conv 1d", "30",
+     SEQ(10, 3) CONV1(17, 3, same, tanh, "") CONV1(3, 2, valid, tanh, ",\"strides\":2") FLATTEN, 4, 11, 10},
+    {"conv 1d causal, dilation, groups", "44",
+     SEQ(11, 4) CONV1(6, 3, causal, tanh, ",\"dilation_rate\":3,\"groups\":2")
+         CONV1(8, [2], causal, tanh, ",\"strides\":[3],\"use_bias\":false") FLATTEN, 4, 11, 10},
+    {"conv 1d of one value", "3", SEQ(1, 3) CONV1(5, 4, same, tanh, "") FLATTEN, 4, 11, 10},
+    {"pooling 1d", "39",
+     SEQ(13, 3) CONV1(17, 3, same, tanh, "") POOL("MaxPooling1D", 3, 2, same)
+         POOL("AveragePooling1D", 2, 1, same) LAYER("AveragePooling1D", "") FLATTEN, 4, 11, 10},
+    {"global pooling 1d", "24",
+     NODE(s, "Reshape", FROM(in), "\"target_shape\":[-1,2]")
+         NODE(a, "Conv1D", FROM(s), "\"filters\":17,\"kernel_size\":3,\"activation\":\"tanh\"")
+             NODE(p, "GlobalAveragePooling1D", FROM(a), "") NODE(q, "GlobalMaxPooling1D", FROM(a), "")
+                 NODE(top, "Concatenate", FROM(p) "," FROM(q), ""), 4, 11, 10},
+    {"batch norm, layer norm, dropout of sequences", "24",
+     SEQ(8, 3) CONV1(17, 3, same, linear, "") BNORM ACT(tanh) DROPOUT(0.3)
+         LAYER("LayerNormalization", "\"epsilon\":0.1") CONV1(4, 1, same, softmax, "") FLATTEN, 4, 11, 10},
+    {"images as sequences", "6,4,3",
+     CONV(5, 3, 3, 1, same, tanh) LAYER("Reshape", "\"target_shape\":[24,5]")
+         CONV1(8, 5, causal, tanh, "") FLATTEN, 4, 11, 10},
     /* graphs */
     {"a residual block", "6,6,3",
      NCONV(a, in, 16, 3, elu) NCONV(b, a, 16, 3, elu) NCONV(c, b, 16, 3, linear)
@@ -702,6 +731,51 @@ test_masks(void)
 
 /* ---- 5 edges ---- */
 
+/* What L1 adds to a gradient is its factor with the weight's sign, and nothing where that is 0. */
+static void
+test_sign(const struct hop_device_ops *ops)
+{
+    struct hop_net *net[2] = {make_net("6,6,3", CONV(17, 3, 3, 1, same, elu) FLATTEN),
+                              make_net("6,6,3",
+                                       LAYER("Conv2D", "\"filters\":17,\"kernel_size\":3,"
+                                             "\"padding\":\"same\",\"activation\":\"elu\","
+                                             "\"kernel_regularizer\":{\"class_name\":\"L1\","
+                                             "\"config\":{\"l1\":0.5}}") FLATTEN)};
+    struct test_data x = make_data(net[0], 4, 22);
+    struct hop_state s = make_state(net[0], NULL, 5);
+    struct hop_err e = {0};
+    float *g[2];
+    double loss[2], penalty = 0, want;
+    size_t i, n = (size_t)net[0]->weights[0].n, n_bad = 0;
+
+    for (i = 0; i < n; i += 3)
+        s.weights[i] = i % 2 ? -0.0f : 0.0f;
+    for (int k = 0; k < 2; k++) {
+        struct hop_plan_spec spec = make_spec(net[k], 4, "sgd", "{}");
+        struct test_run t = start(ops, &spec, &x);
+
+        g[k] = hop_alloc_floats(net[k]->n_params, &e);
+        s.net = net[k];
+        if (t.ops->load(t.p, &s, &e) || t.ops->gradient(t.p, t.x, &a_pass, g[k], &loss[k], &e))
+            die("sign", &e);
+        stop(&t);
+    }
+    for (i = 0; i < n; i++) {
+        want = s.weights[i] > 0 ? 0.5 : s.weights[i] < 0 ? -0.5 : 0;
+        penalty += 0.5 * fabs((double)s.weights[i]);
+        n_bad += !(fabs((double)g[1][i] - (double)g[0][i] - want) <= 1e-6);
+    }
+    ok(!n_bad && fabs(loss[1] - loss[0] - penalty) <= 1e-6 * penalty,
+       "%s: L1 adds its factor with the sign, 0 at 0 (%zu of %zu wrong)", ops->name, n_bad, n);
+    s.net = net[0];
+    for (int k = 0; k < 2; k++)
+        free(g[k]);
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net[0]);
+    hop_net_free(net[1]);
+}
+
 static void
 test_refusals(void)
 {
@@ -836,6 +910,7 @@ main(void)
         test_load_store(both[i]);
         test_evaluate(both[i]);
         test_divergence(both[i]);
+        test_sign(both[i]);
     }
     test_masks();
     test_refusals();

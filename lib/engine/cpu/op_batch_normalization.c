@@ -126,7 +126,7 @@ make_statistics(struct hop_cpu_prog *g, int i, struct hop_err *e)
                         .moving_mean = at.mean->v,
                         .moving_variance = at.variance->v};
     /* As Keras 2's fused kernel, which does images only. */
-    if (!x->is_flat && count > 1.0f)
+    if (g->plan->spec.net->layers[i].in_shape.n_dims == 3 && count > 1.0f)
         s->unbias = count / (count - 1.0f);
     s->mean = hop_cpu_own(g, (size_t)x->c * sizeof(float), e);
     s->variance = hop_cpu_own(g, (size_t)x->c * sizeof(float), e);

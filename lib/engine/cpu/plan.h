@@ -179,8 +179,8 @@ int hop_cpu_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *
 int hop_cpu_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e);
 /* hop_cpu_gradient_out - the gradients [n_params] in canonical order, 0 for statistics. */
 void hop_cpu_gradient_out(const struct hop_plan *p, float *gradient);
-double hop_cpu_penalty(const struct hop_plan *p);      /* sum of l2 * w^2 */
-void hop_cpu_add_penalty_gradient(struct hop_plan *p); /* g += 2 * l2 * w */
+double hop_cpu_penalty(const struct hop_plan *p);      /* sum of l1 * |w| + l2 * w^2 */
+void hop_cpu_add_penalty_gradient(struct hop_plan *p); /* g += 2 * l2 * w + l1 * sign(w) */
 double hop_cpu_update(struct hop_plan *p);             /* one optimizer step; returns its lr */
 bool hop_cpu_weights_are_finite(const struct hop_plan *p);
 

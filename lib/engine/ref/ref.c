@@ -420,24 +420,51 @@ xent(const real *z, int32_t y, int64_t K)
     return real_log(sum) - (z[y] - max);
 }
 
-/* l2 * sum of squares over all regularised weights, in order, in double. */
+/* l1 * sum of absolute values + l2 * sum of squares over all regularised weights, in order, in
+ * double. */
 static double
 penalty(const struct hop_plan *p)
 {
     const struct hop_net *net = p->spec.net;
-    double total = 0, sum;
+    double total = 0, sum1, sum2, v;
+    const struct hop_weight *w;
     int64_t j;
     int i;
 
     for (i = 0; i < net->n_weights; i++) {
-        if (net->weights[i].l2 == 0)
+        w = &net->weights[i];
+        if (w->l1 == 0 && w->l2 == 0)
             continue;
-        for (j = 0, sum = 0; j < net->weights[i].n; j++)
-            sum += (double)p->w[net->weights[i].offset + (size_t)j] *
-                   (double)p->w[net->weights[i].offset + (size_t)j];
-        total += net->weights[i].l2 * sum;
+        for (j = 0, sum1 = sum2 = 0; j < w->n; j++) {
+            v = (double)p->w[w->offset + (size_t)j];
+            sum1 += fabs(v);
+            sum2 += v * v;
+        }
+        total += w->l1 * sum1 + w->l2 * sum2;
     }
     return total;
+}
+
+/* Its gradient, added to p->g: 2 * l2 * w, then l1 * sign(w), where 0 has no sign. */
+static void
+add_penalty_gradient(struct hop_plan *p)
+{
+    const struct hop_net *net = p->spec.net;
+    const struct hop_weight *w;
+    const real *v;
+    real *g;
+    int64_t j;
+    int i;
+
+    for (i = 0; i < net->n_weights; i++) {
+        w = &net->weights[i];
+        v = p->w + w->offset;
+        g = p->g + w->offset;
+        for (j = 0; j < w->n && w->l2 != 0; j++)
+            g[j] += (real)(2 * w->l2) * v[j];
+        for (j = 0; j < w->n && w->l1 != 0; j++)
+            g[j] += (real)w->l1 * (real)((v[j] > 0) - (v[j] < 0));
+    }
 }
 
 /* Add the batch's loss (mean times n) and hits to r; labels are y. */
@@ -473,7 +500,6 @@ backward(struct hop_plan *p, struct ref_step *s, const int32_t *y)
     int l = net->n_layers - 1, from = net->layers[l].in[0];
     const real *prob = p->nodes[l].y;
     real *dz = from < 0 ? NULL : p->nodes[from].dy;
-    const struct hop_weight *w;
 
     for (i = 0; dz && i < s->n; i++)
         for (j = 0; j < K; j++)
@@ -482,13 +508,7 @@ backward(struct hop_plan *p, struct ref_step *s, const int32_t *y)
         p->nodes[l].has_dy = false;
     for (l = net->n_layers - 2; l >= 0; l--)
         backward_layer(p, s, l);
-    for (l = 0; l < net->n_weights; l++) {
-        w = &net->weights[l];
-        if (w->l2 != 0)
-            for (i = 0; i < w->n; i++)
-                p->g[w->offset + (size_t)i] +=
-                    (real)(2 * w->l2) * p->w[w->offset + (size_t)i];
-    }
+    add_penalty_gradient(p);
 }
 
 /* Between the optimizer's floats and the arithmetic's reals: nothing to do where they are one. */
