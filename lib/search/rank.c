@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/metrics.h"
 #include "run/runlog.h"
 
 /* Contents: 1 values, 2 ranking, 3 records, 4 the table */
@@ -141,7 +142,7 @@ set_metric(const struct hop_trials *t, const char *metric, struct hop_ranking *r
                         "\"%.40s\" is not SPLIT.METRIC", metric);
     snprintf(r->split, sizeof r->split, "%.*s", (int)(dot - metric), metric);
     snprintf(r->metric, sizeof r->metric, "%s", dot + 1);
-    r->is_less_better = strstr(r->metric, "loss") != NULL;
+    r->is_less_better = hop_metrics_is_less_better(r->metric);
     return HOP_OK;
 }
 

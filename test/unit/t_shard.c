@@ -357,7 +357,7 @@ read_all(const char *name, const char *format, struct hop_err *e)
     struct hop_sample x;
     bool is_bad;
     int64_t n = 0;
-    int rc = hop_source_open(name, format, "class", &s, e);
+    int rc = hop_source_open(name, format, "class", NULL, &s, e);
 
     if (rc)
         return rc;

@@ -16,7 +16,8 @@
  *  - softmax: subtract the maximum; sum of exponentials ascending; divide
  *  - Add, Multiply: inputs in order; a value that several layers read gets its gradient from the last
  *    reader first, then + the one before it, and so on
- *  - loss of an example: log(sum) - (z_y - max); examples are summed in order in double
+ *  - loss of an example: of a softmax log(sum) - (z_y - max); targets, outputs and the other losses
+ *    as ref_loss.c has them, outputs ascending; examples are summed in order in double
  *  - exp, log, tanh are lib/base/num.h's; sqrt and division are IEEE's
  */
 #ifndef HOP_ENGINE_REF_REF_H
