@@ -26,6 +26,7 @@ static const struct {
     double ref, others;
 } change_tolerance[] = {
     {"optimizers", 1e-4, 1e-4},      {"layers-gap", 1e-4, 2e-2},   {"layers-flat", 1e-4, 2e-2},
+    {"losses", 1e-4, 1e-4},
     {"optimizers2", 1e-4, 1e-4},     {"more-layers", 1e-4, 2e-2},  {"small-resnet", 1e-4, 2e-2},
     {"small-mobilenet", 3e-4, 2e-2}, /* Adam enlarges the rounding of its small gradients */
     {"cifar10-cnn1", 5e-2, 2e-1},    {"cifar10-cnn2", 5e-2, 2e-1}, {"cifar10-cnn3", 5e-2, 2e-1},
@@ -34,12 +35,14 @@ static const struct {
 struct golden {
     struct hop_json *j;
     struct hop_net *net;
-    int64_t n, n_eval, n_classes, batch_size;
+    int64_t n, n_eval, n_classes, n_targets, batch_size;
     bool is_u8;
     double ref_tolerance, tolerance; /* of changes */
     void *x, *x_eval;
     int32_t *y, *y_eval;
+    float *t, *t_eval, *class_weight; /* or NULL */
     float *mean, *inv_std;
+    const struct hop_json *loss, *start;
 };
 
 static void
@@ -117,6 +120,32 @@ make_examples(const struct golden *g, const char *key_name, int64_t n, void **x,
     }
 }
 
+/* n rows of targets: numbers in [0, 1) for a cross-entropy, which add up to 1 for a categorical one,
+ * else numbers in [-2, 2). */
+static float *
+make_targets(const struct golden *g, const char *key_name, int64_t n)
+{
+    const char *name = hop_json_str(hop_json_get(g->loss, "name"));
+    struct hop_err e = {0};
+    float *t = hop_alloc_floats((size_t)(n * g->n_targets), &e), u, sum;
+    int64_t K = g->n_targets, i, k;
+
+    if (!t)
+        die(&e);
+    name = name ? name : hop_json_str(g->loss);
+    for (i = 0; i < n * g->n_targets; i++) {
+        u = (float)(draw(key_of(g, key_name) ^ 1, (uint64_t)i, 0, 0) >> 8) * 0x1p-23f - 1.0f;
+        t[i] = strstr(name, "entropy") ? u * 0.5f + 0.5f : u * 2.0f;
+    }
+    for (i = 0; i < n && !strcmp(name, "categorical_crossentropy"); i++) {
+        for (sum = 0, k = 0; k < K; k++)
+            sum += t[i * K + k];
+        for (k = 0; k < K; k++)
+            t[i * K + k] /= sum;
+    }
+    return t;
+}
+
 /* ---- reading ---- */
 
 static void
@@ -129,6 +158,26 @@ parse_net(const struct hop_json *net, const char *path, struct hop_net **out)
         hop_net_parse(net ? net : own, path, out, &e))
         die(&e);
     hop_json_free(own);
+}
+
+static void
+make_all_examples(struct golden *g)
+{
+    make_examples(g, "train", g->n, &g->x, &g->y);
+    make_examples(g, "eval", g->n_eval, &g->x_eval, &g->y_eval);
+    g->t = g->n_targets ? make_targets(g, "train", g->n) : NULL;
+    g->t_eval = g->n_targets ? make_targets(g, "eval", g->n_eval) : NULL;
+}
+
+static void
+free_examples(struct golden *g)
+{
+    free(g->x);
+    free(g->x_eval);
+    free(g->y);
+    free(g->y_eval);
+    free(g->t);
+    free(g->t_eval);
 }
 
 static void
@@ -157,17 +206,45 @@ read_golden(const char *name, struct golden *g)
         g->mean[i] = (float)hop_json_real(hop_json_get(g->j, "mean"));
         g->inv_std[i] = (float)hop_json_real(hop_json_get(g->j, "inv_std"));
     }
-    make_examples(g, "train", g->n, &g->x, &g->y);
-    make_examples(g, "eval", g->n_eval, &g->x_eval, &g->y_eval);
+    g->loss = hop_json_get(g->j, "loss");
+    g->start = hop_json_get(g->j, "start");
+    make_all_examples(g);
+}
+
+/* A case with a net and a loss of its own: the golden as it would be with them. */
+static struct golden
+golden_of(const struct golden *g, const struct hop_json *c, const char *file)
+{
+    const struct hop_json *w = hop_json_get(c, "class_weight");
+    struct golden own = *g;
+    struct hop_err e = {0};
+    size_t i;
+
+    parse_net(hop_json_get(c, "net"), file, &own.net);
+    own.loss = hop_json_get(c, "objective");
+    own.start = hop_json_get(c, "start");
+    own.n_classes = get_int(c, "classes");
+    own.n_targets = hop_json_int(hop_json_get(c, "n_targets"));
+    make_all_examples(&own);
+    if (w && !(own.class_weight = hop_alloc_floats(hop_json_len(w), &e)))
+        die(&e);
+    for (i = 0; i < hop_json_len(w); i++)
+        own.class_weight[i] = (float)hop_json_real(hop_json_at(w, i));
+    return own;
+}
+
+static void
+free_own(struct golden *own)
+{
+    free_examples(own);
+    free(own->class_weight);
+    hop_net_free(own->net);
 }
 
 static void
 free_golden(struct golden *g)
 {
-    free(g->x);
-    free(g->x_eval);
-    free(g->y);
-    free(g->y_eval);
+    free_examples(g);
     free(g->mean);
     free(g->inv_std);
     hop_net_free(g->net);
@@ -193,7 +270,7 @@ start_state(const struct golden *g, const struct hop_json *c, const char *const 
     for (i = 0; i < g->net->n_weights; i++) {
         const struct hop_weight *w = &g->net->weights[i];
 
-        range = hop_json_get(hop_json_get(g->j, "start"), w->name);
+        range = hop_json_get(g->start, w->name);
         if (hop_json_len(range) != 2) {
             printf("Bail out! Keras has no weight \"%s\"\n", w->name);
             exit(1);
@@ -354,14 +431,19 @@ static void
 bind(const struct golden *g, const struct hop_device_ops *ops, struct bench *b)
 {
     struct hop_examples x = {g->x, g->is_u8,     g->net->input, g->y,
-                             g->n, g->n_classes, g->mean,       g->inv_std};
+                             g->n, g->n_classes, g->mean,       g->inv_std,
+                             g->t, g->n_targets, g->class_weight};
     struct hop_err e = {0};
+
+    if (g->t)
+        x.y = NULL;
 
     b->ops = ops;
     if (ops->open(0, 1, &b->dev, &e) || ops->bind(b->dev, &x, &b->train, &e))
         die(&e);
     x.x = g->x_eval;
-    x.y = g->y_eval;
+    x.y = g->t ? NULL : g->y_eval;
+    x.t = g->t_eval;
     x.n = g->n_eval;
     if (ops->bind(b->dev, &x, &b->eval, &e))
         die(&e);
@@ -424,7 +506,8 @@ test_case(const struct golden *g, const char *file, const struct hop_json *c, co
     if (hop_optim_find(hop_json_str(hop_json_get(conf, "optimizer")), file, &spec.optim, &e) ||
         hop_optim_conf(spec.optim, conf, file, spec.optim_conf, &e) ||
         hop_lr_parse(conf, file, &spec.lr, &e) ||
-        hop_loss_find(hop_json_str(hop_json_get(g->j, "loss")), file, &spec.loss, &e))
+        hop_loss_parse(g->loss, file, &spec.loss, &e) ||
+        hop_loss_check(&spec.loss, g->net, file, &e))
         die(&e);
     n_slots = spec.optim->slots(spec.optim_conf, slot_names);
     before.optim = after.optim = spec.optim;
@@ -443,6 +526,19 @@ test_case(const struct golden *g, const char *file, const struct hop_json *c, co
        er.change, er.worst);
     free_state(&before);
     free_state(&after);
+}
+
+static void
+test_own(const struct golden *g, const char *file, const struct hop_json *c,
+         const struct hop_device_ops *ops)
+{
+    struct golden own = golden_of(g, c, file);
+    struct bench b;
+
+    bind(&own, ops, &b);
+    test_case(&own, file, c, &b);
+    unbind(&b);
+    free_own(&own);
 }
 
 static bool
@@ -505,8 +601,14 @@ test_file(size_t i_file, const char *device)
         if (device && strcmp(device, (*d)->name))
             continue;
         bind(&g, *d, &b);
-        for (i = 0; i < hop_json_len(cases); i++)
-            test_case(&g, name, hop_json_at(cases, i), &b);
+        for (i = 0; i < hop_json_len(cases); i++) {
+            const struct hop_json *c = hop_json_at(cases, i);
+
+            if (hop_json_get(c, "net"))
+                test_own(&g, name, c, *d);
+            else
+                test_case(&g, name, c, &b);
+        }
         if (hop_json_get(g.j, "has_keras3") && !strcmp((*d)->name, "ref"))
             test_keras3(&g, name, &b);
         unbind(&b);
