@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "engine/engine.h"
 #include "format/json.h"
+#include "net/metrics.h"
 #include "tap.h"
 
 /* Norm-wise relative errors that pass. Of the weights after ten steps 1e-4 everywhere. Of the
@@ -457,10 +458,11 @@ unbind(struct bench *b)
     b->ops->close(b->dev);
 }
 
-/* One pass over the training examples, then one evaluation; s is loaded and stored. */
+/* One pass over the training examples, then one evaluation, whose predictions are [n_eval, K]; s is
+ * loaded and stored. */
 static int
 run(const struct golden *g, const struct bench *b, struct hop_plan_spec *spec, struct hop_state *s,
-    struct hop_result *train, struct hop_result *eval, struct hop_err *e)
+    struct hop_result *train, struct hop_result *eval, float *predictions, struct hop_err *e)
 {
     struct hop_pass pass = {key_of(g, "shuffle"),
                             key_of(g, "dropout"),
@@ -472,6 +474,8 @@ run(const struct golden *g, const struct bench *b, struct hop_plan_spec *spec, s
     struct hop_plan *p;
     int rc;
 
+    if (!predictions)
+        return HOP_ENOMEM;
     if ((rc = ops->compile(b->dev, spec, &p, e)))
         return rc;
     if (!(rc = ops->load(p, s, e)) && !(rc = ops->train(p, b->train, &pass, train, e)))
@@ -482,9 +486,38 @@ run(const struct golden *g, const struct bench *b, struct hop_plan_spec *spec, s
     if (rc || (rc = ops->compile(b->dev, spec, &p, e)))
         return rc;
     if (!(rc = ops->load(p, s, e)))
-        rc = ops->evaluate(p, b->eval, NULL, eval, e);
+        rc = ops->evaluate(p, b->eval, predictions, eval, e);
     ops->plan_free(p);
     return rc;
+}
+
+/* Where the case has Keras's metrics: are those of the predictions the same? */
+static bool
+has_metrics(const struct golden *g, const struct hop_json *c, const float *predictions)
+{
+    const struct hop_json *want = hop_json_get(c, "eval_metrics");
+    struct hop_dataset_info info = {.n_classes = g->t ? 0 : g->n_classes, .n_targets = g->n_targets};
+    struct hop_json *line = hop_json_object();
+    struct hop_metrics extra = {0}, m;
+    struct hop_tally t;
+    struct hop_err e = {0};
+    bool is_ok = true;
+    void *it;
+
+    for (it = hop_json_first(want); it; it = hop_json_next(want, it))
+        if (hop_metrics_add(&extra, hop_json_it_key(it), "golden", &e))
+            die(&e);
+    if (hop_metrics_choose(&m, &extra, &info, g->net->output.d[0], "golden", &e) ||
+        hop_tally_init(&t, &m, g->net->output.d[0], info.n_classes, false, &e))
+        die(&e);
+    hop_tally_add(&t, predictions, g->n_eval, g->t ? NULL : g->y_eval, g->t_eval);
+    hop_tally_put(&t, line, false);
+    for (it = hop_json_first(want); it; it = hop_json_next(want, it))
+        is_ok &= is_near(want, hop_json_it_key(it),
+                         hop_json_real(hop_json_get(line, hop_json_it_key(it))), 1e-5);
+    hop_tally_clear(&t);
+    hop_json_free(line);
+    return is_ok;
 }
 
 static void
@@ -500,6 +533,7 @@ test_case(const struct golden *g, const char *file, const struct hop_json *c, co
     struct errors er;
     bool is_ref = !strcmp(b->ops->name, "ref");
     double pass = is_ref ? g->ref_tolerance : g->tolerance, loss_pass = fmin(pass, 1e-4);
+    float *predictions = hop_alloc_floats((size_t)(g->n_eval * g->net->output.d[0]), &e);
     bool is_ok;
     int n_slots;
 
@@ -513,17 +547,19 @@ test_case(const struct golden *g, const char *file, const struct hop_json *c, co
     before.optim = after.optim = spec.optim;
     start_state(g, c, slot_names, n_slots, &before);
     start_state(g, c, slot_names, n_slots, &after);
-    if (run(g, b, &spec, &after, &train, &eval, &e))
+    if (run(g, b, &spec, &after, &train, &eval, predictions, &e))
         printf("# %s: %s\n", e.where, e.what);
     er = compare(c, &before, &after, slot_names, n_slots);
-    is_ok = is_near(c, "loss", train.loss, loss_pass) & is_same(c, "n_correct", train.n_correct) &
+    is_ok = (is_near(c, "loss", train.loss, loss_pass) & is_same(c, "n_correct", train.n_correct) &
             is_near(c, "lr", train.lr, 1e-6) & is_near(c, "eval_loss", eval.loss, loss_pass) &
             is_same(c, "eval_n_correct", eval.n_correct) & (train.n_steps == 10) &
             (after.step == before.step + 10) & !er.is_missing & (er.n_tensors > 0) &
-            (er.weight <= weight_tolerance) & (er.slot <= pass) & (er.change <= pass);
+            (er.weight <= weight_tolerance) & (er.slot <= pass) & (er.change <= pass)) &&
+            has_metrics(g, c, predictions);
     ok(is_ok, "%s: %s: %s: %d tensors, error %.1e, of slots %.1e, of the change %.1e (%s)",
        b->ops->name, file, hop_json_str(hop_json_get(c, "name")), er.n_tensors, er.weight, er.slot,
        er.change, er.worst);
+    free(predictions);
     free_state(&before);
     free_state(&after);
 }

@@ -371,8 +371,10 @@ def run(spec, net, conf):
         n_correct += int(round(sum(a) * len(at)))
         step += 1
     ex, ey = examples(KEY_EVAL, spec["n_eval"], spec)
-    eval_loss, *a = np.atleast_1d(model.evaluate(ex, target(spec, ey, KEY_EVAL), verbose=0,
-                                                 batch_size=b))
+    et = target(spec, ey, KEY_EVAL)
+    eval_loss, *a = np.atleast_1d(model.evaluate(ex, et, verbose=0, batch_size=b))
+    if own:
+        own["eval_metrics"] = metrics(spec, model, ex, et)
     tensors = [tensor_out(n, w.numpy(), start[n], spec["samples"]) for n, w in zip(names, weights)]
     for s in slot_names:
         for n, w in zip(names, weights):
@@ -387,6 +389,26 @@ def run(spec, net, conf):
             "lr": number(lr),
             "eval_loss": number(eval_loss),
             "eval_n_correct": int(round(sum(a) * spec["n_eval"])), "tensors": tensors}
+
+
+def metrics(spec, model, x, t):
+    """Keras's metrics of an evaluation, by hop's keys; precision and recall of many classes are the
+    means over them."""
+    m = tf.keras.metrics
+    p = model.predict(x, verbose=0)
+    if not isinstance(spec["loss"], str) and spec["loss"].get("from_logits"):
+        p = (tf.sigmoid if "binary" in spec["loss"]["name"] else tf.nn.softmax)(p).numpy()
+    if loss_name(spec["loss"]).startswith("sparse"):
+        t = np.eye(spec["classes"], dtype=F)[t]
+    wanted = {"mae": [m.MeanAbsoluteError()], "mse": [m.MeanSquaredError()]}
+    if not spec.get("n_targets"):
+        each = [{}] if spec["units"] == 1 else [dict(class_id=c, top_k=1)
+                                                for c in range(spec["classes"])]
+        wanted["precision"] = [m.Precision(**o) for o in each]
+        wanted["recall"] = [m.Recall(**o) for o in each]
+        if spec["units"] > 1:
+            wanted["top_2"] = [m.TopKCategoricalAccuracy(2)]
+    return {k: number(np.mean([f(t.reshape(p.shape), p) for f in v])) for k, v in wanted.items()}
 
 
 # ---- what is run ----
