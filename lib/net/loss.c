@@ -106,17 +106,24 @@ check_keys(const struct hop_json *j, const struct hop_loss *l, const char *where
 }
 
 static int
-read_options(const struct hop_json *j, const char *where, struct hop_loss *l, struct hop_err *e)
+read_values(const struct hop_json *j, const char *where, struct hop_loss *l, struct hop_err *e)
 {
     int rc;
 
-    if ((rc = check_keys(j, l, where, e)) ||
-        (rc = hop_json_get_bool(j, "from_logits", false, where, &l->from_logits, e)) ||
+    if ((rc = hop_json_get_bool(j, "from_logits", false, where, &l->from_logits, e)) ||
         (rc = hop_json_get_real(j, "label_smoothing", false, 0, 1, where, &l->label_smoothing,
                                 e)) ||
         (rc = hop_json_get_real(j, "delta", false, 1e-12, 1e12, where, &l->delta, e)))
         return rc;
     return HOP_OK;
+}
+
+static int
+read_options(const struct hop_json *j, const char *where, struct hop_loss *l, struct hop_err *e)
+{
+    int rc = check_keys(j, l, where, e);
+
+    return rc ? rc : read_values(j, where, l, e);
 }
 
 int
@@ -143,6 +150,20 @@ hop_loss_parse(const struct hop_json *j, const char *where, struct hop_loss *out
                         hop_json_kind_name(config));
     rc = read_options(j, where, out, e);
     return rc || !config ? rc : read_options(config, where, out, e);
+}
+
+int
+hop_loss_conf(const struct hop_json *config, const char *where, struct hop_loss *out,
+              struct hop_err *e)
+{
+    size_t i;
+    int rc = hop_loss_parse(hop_json_get(config, "loss"), where, out, e);
+
+    for (i = 0; i < HOP_LEN(options) && !rc; i++)
+        if (hop_json_get(config, options[i].key) && !(out->kind->options & options[i].option))
+            rc = hop_fail(e, HOP_EFORMAT, where, NULL, "loss %s has no \"%s\"", out->kind->name,
+                          options[i].key);
+    return rc ? rc : read_values(config, where, out, e);
 }
 
 enum hop_act

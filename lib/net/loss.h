@@ -56,6 +56,11 @@ int hop_loss_find(const char *name, const char *where, struct hop_loss *out,
 int hop_loss_parse(const struct hop_json *j, const char *where, struct hop_loss *out,
                    struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_loss_conf - "loss" of a config line; its options may stand beside it, as those of an optimizer
+ * do: {"loss":"huber","delta":0.5}. Err: as hop_loss_parse, also for an option of another loss. */
+int hop_loss_conf(const struct hop_json *config, const char *where, struct hop_loss *out,
+                  struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_loss_link - what makes predictions of the numbers that the loss reads: HOP_SOFTMAX,
  * HOP_SIGMOID, or HOP_LINEAR. */
 enum hop_act hop_loss_link(const struct hop_loss *l);

@@ -30,7 +30,7 @@ hop_train_conf_parse(const struct hop_json *config, const char *where, struct ho
         (rc = hop_json_get_int(config, "seed", false, 0, 9e15, where, &c->seed, e)) ||
         (rc = hop_json_get_int(config, "passes", false, 1, 1e6, where, &c->passes, e)) ||
         (rc = hop_json_get_int(config, "until", false, 1, 1e9, where, &c->until, e)) ||
-        (rc = hop_loss_parse(hop_json_get(config, "loss"), where, &c->loss, e)) ||
+        (rc = hop_loss_conf(config, where, &c->loss, e)) ||
         (rc = hop_optim_find(optim, where, &c->optim, e)) ||
         (rc = hop_optim_conf(c->optim, config, where, c->hyper, e)) ||
         (rc = hop_lr_parse(config, where, &c->lr, e)) ||

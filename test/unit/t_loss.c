@@ -83,6 +83,25 @@ test_losses(void)
     }
 }
 
+/* Options beside the loss, as a space's branches put them there. */
+static void
+test_beside(void)
+{
+    struct hop_json *a = json("{\"loss\":\"huber\",\"delta\":0.5,\"lr\":1}");
+    struct hop_json *b = json("{\"label_smoothing\":0.1}"); /* of the default loss */
+    struct hop_json *c = json("{\"loss\":\"mse\",\"delta\":0.5}");
+    struct hop_loss l;
+    struct hop_err e = {0};
+
+    ok(!hop_loss_conf(a, "c", &l, &e) && l.delta == 0.5, "an option beside the loss %s", e.what);
+    ok(!hop_loss_conf(b, "c", &l, &e) && l.label_smoothing == 0.1, "of the default loss %s", e.what);
+    ok(hop_loss_conf(c, "c", &l, &e) == HOP_EFORMAT && strstr(e.what, "has no \"delta\""),
+       "refused: %s", e.what);
+    hop_json_free(a);
+    hop_json_free(b);
+    hop_json_free(c);
+}
+
 /* Which nets and data a loss can have. */
 static void
 test_fit(void)
@@ -372,6 +391,7 @@ int
 main(void)
 {
     test_losses();
+    test_beside();
     test_fit();
     test_class_weights();
     test_names();
