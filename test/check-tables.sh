@@ -43,6 +43,13 @@ for f in lib/net/layer_*.c; do
         grep -qzE "op_[a-z0-9_]+\)? *= *\{[[:space:]]*\"$op\"" lib/engine/ref/ref_*.c ||
         bad "lib/engine/ref: no operation \"$op\" of $f"
 done
+# A loss: a rule in loss.h, a row in loss.c, its value and its slope in ref_loss.c.
+for rule in $(sed -n '/^enum hop_loss_rule/,/};/s/^ *\(HOP_LOSS_[A-Z]*\).*/\1/p' lib/net/loss.h); do
+    n=$((n + 1))
+    grep -q "^    {.*$rule\b" lib/net/loss.c || bad "lib/net/loss.c: no row for $rule"
+    [ "$(grep -c "case $rule:" lib/engine/ref/ref_loss.c)" -eq 2 ] ||
+        bad "lib/engine/ref/ref_loss.c: not two cases of $rule"
+done
 [ "$n" -gt 0 ] || bad "no tables found"
 [ "$n_bad" -eq 0 ] || { echo "check-tables: $n_bad missing"; exit 1; }
 echo "check-tables: ok ($n)"

@@ -1,4 +1,4 @@
-/* hop-eval - how good is a model: loss and accuracy over shards, or classes of pictures. */
+/* hop-eval - how good is a model: loss and metrics over shards, or classes of pictures. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,14 +8,15 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/session.h"
-#include "format/shard.h"
+#include "examples.h"
+#include "net/metrics.h"
 #include "net/state.h"
 #include "predict.h"
 #include "tool.h"
 
 static struct {
     struct hop_opt_list shards;
-    const char *device, *precision, *worker, *model;
+    const char *device, *precision, *worker, *model, *metrics;
     int64_t threads, top, batch;
     bool want_predict, want_confusion;
 } a = {.device = "auto", .precision = "fp32", .threads = 1, .top = 1, .batch = 128};
@@ -29,6 +30,8 @@ static struct hop_opt options[] = {
      false},
     {"confusion", 0, HOP_OPT_FLAG, &a.want_confusion, NULL,
      "print a confusion/1 line too: rows are true classes", 0, 0, false},
+    {"metrics", 0, HOP_OPT_STR, &a.metrics, "NAME,...",
+     "report these, too: top_K, precision, recall, mae, mse", 0, 0, false},
     {"model", 'm', HOP_OPT_STR, &a.model, "FILE", "the model (stdin)", 0, 0, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "auto, ref, cpu, cuda or cuda:N (auto)", 0, 0,
      false},
@@ -74,45 +77,68 @@ predict(int n, char **files, const char *where, struct hop_model *m, struct hop_
     hop_dataset_info_clear(&info);
 }
 
-/* ---- loss and accuracy ---- */
+/* ---- loss and metrics ---- */
 
 struct totals {
     double loss;
-    int64_t n_correct, n, *confusion;
+    int64_t n, n_correct;
+    struct hop_metrics metrics;
+    struct hop_tally tally; /* where predictions are wanted */
+    bool wants_predictions;
     char split[16], name[64];
     int64_t count;
 };
+
+/* What to report, once the first shard has said what the data are. */
+static void
+choose_metrics(const struct hop_training *t, const struct hop_dataset_info *d, struct totals *sum)
+{
+    struct hop_metrics extra = t->conf.metrics;
+    int64_t K = t->net->output.d[0];
+    struct hop_err e = {0};
+
+    if (a.metrics && hop_metrics_add(&extra, a.metrics, "--metrics", &e)) {
+        e.code = HOP_EARG;
+        tool_die(&e);
+    }
+    check(hop_metrics_choose(&sum->metrics, &extra, d, K, "metrics", &e), &e);
+    if (a.want_confusion && !d->n_classes)
+        tool_usage("--confusion", "needs classes, the data have targets");
+    sum->wants_predictions = sum->metrics.n > 1 || a.want_confusion;
+    check(hop_tally_init(&sum->tally, &sum->metrics, K, d->n_classes, a.want_confusion, &e), &e);
+}
 
 static void
 evaluate_shard(const char *path, struct hop_model *m, const struct hop_training *t,
                struct hop_session *s, struct totals *sum)
 {
-    struct hop_shard shard;
+    struct tool_examples x;
     struct hop_result r;
     struct hop_err e = {0};
-    float *mean, *inv_std;
+    float *p = NULL;
 
-    check(hop_shard_open(path, &shard, &e), &e);
-    check(hop_training_bind_data(m, t, &shard.info, path, &e), &e);
-    if (sum->n && strcmp(sum->split, shard.split))
-        tool_usage(path, "is of split \"%s\", the one before of \"%s\"", shard.split, sum->split);
-    snprintf(sum->split, sizeof sum->split, "%s", shard.split);
-    snprintf(sum->name, sizeof sum->name, "%s", shard.name);
-    sum->count = shard.count;
-    check(hop_training_norm(t, &shard.info, &mean, &inv_std, &e), &e);
-    struct hop_examples x = {.x = shard.x, .is_u8 = shard.info.is_u8, .shape = t->net->input,
-                             .y = shard.y, .n = shard.n, .n_classes = shard.info.n_classes,
-                             .mean = mean, .inv_std = inv_std};
-    check(hop_session_bind(s, &x, &e), &e);
-    check(s->ops->evaluate(s->plan, s->data, sum->confusion, &r, &e), &e);
+    check(tool_examples_open(path, m, t, &x, &e), &e);
+    if (sum->n && strcmp(sum->split, x.shard.split))
+        tool_usage(path, "is of split \"%s\", the one before of \"%s\"", x.shard.split, sum->split);
+    if (!sum->n)
+        choose_metrics(t, &x.shard.info, sum);
+    snprintf(sum->split, sizeof sum->split, "%s", x.shard.split);
+    snprintf(sum->name, sizeof sum->name, "%s", x.shard.name);
+    sum->count = x.shard.count;
+    if (sum->wants_predictions &&
+        !(p = hop_alloc_floats((size_t)x.x.n * (size_t)t->net->output.d[0], &e)))
+        tool_die(&e);
+    check(hop_session_bind(s, &x.x, &e), &e);
+    check(s->ops->evaluate(s->plan, s->data, p, &r, &e), &e);
     sum->loss += r.loss * (double)r.n_examples;
     sum->n_correct += r.n_correct;
     sum->n += r.n_examples;
+    if (p)
+        hop_tally_add(&sum->tally, p, x.x.n, x.x.y, x.x.t);
     s->ops->unbind(s->data); /* before the shard's memory goes */
     s->data = NULL;
-    free(mean);
-    free(inv_std);
-    hop_shard_close(&shard);
+    free(p);
+    tool_examples_close(&x);
 }
 
 static void
@@ -121,17 +147,21 @@ print_eval(const struct hop_model *m, const struct hop_session *s, const struct 
 {
     struct hop_json *o = hop_json_record("eval/1");
     double loss = sum->n ? sum->loss / (double)sum->n : 0;
+    bool is_part = a.shards.n == 1 && sum->count > 1; /* of the split */
 
     hop_json_set_str(o, "id", m->id);
     hop_json_set_int(o, "iteration", m->iteration);
     hop_json_set_int(o, "visit", m->visits);
     hop_json_set_str(o, "split", sum->split);
-    if (a.shards.n == 1 && sum->count > 1) { /* a part of the split */
+    if (is_part) {
         hop_json_set_str(o, "shard", sum->name);
         hop_json_set_int(o, "shards", sum->count);
     }
     hop_json_set_real(o, "loss", loss);
-    hop_json_set_real(o, "accuracy", sum->n ? (double)sum->n_correct / (double)sum->n : 0);
+    if (sum->wants_predictions)
+        hop_tally_put(&sum->tally, o, is_part);
+    else
+        hop_json_set_real(o, "accuracy", sum->n ? (double)sum->n_correct / (double)sum->n : 0);
     hop_json_set_int(o, "examples", sum->n);
     hop_json_set_real(o, "wall_s", wall_s);
     if (a.worker)
@@ -143,10 +173,10 @@ print_eval(const struct hop_model *m, const struct hop_session *s, const struct 
 }
 
 static void
-print_confusion(const struct hop_model *m, const struct totals *sum, int64_t K)
+print_confusion(const struct hop_model *m, const struct totals *sum)
 {
     struct hop_json *o = hop_json_record("confusion/1"), *rows = hop_json_array(), *row;
-    int64_t i, j;
+    int64_t i, j, K = sum->tally.n_classes;
 
     hop_json_set_str(o, "id", m->id);
     hop_json_set_str(o, "split", sum->split);
@@ -154,7 +184,7 @@ print_confusion(const struct hop_model *m, const struct totals *sum, int64_t K)
     for (i = 0; i < K; i++) {
         row = hop_json_array();
         for (j = 0; j < K; j++)
-            hop_json_push(row, hop_json_new_int(sum->confusion[i * K + j]));
+            hop_json_push(row, hop_json_new_int(sum->tally.confusion[i * K + j]));
         hop_json_push(rows, row);
     }
     hop_json_set(o, "matrix", rows);
@@ -165,21 +195,17 @@ print_confusion(const struct hop_model *m, const struct totals *sum, int64_t K)
 static void
 evaluate(struct hop_model *m, struct hop_training *t)
 {
-    int64_t K = t->net->output.d[0];
     struct totals sum = {0};
     struct hop_session s = open_session(t, m);
-    struct hop_err e = {0};
     double start_s = hop_clock_s();
     size_t i;
 
-    if (a.want_confusion && !(sum.confusion = hop_alloc((size_t)(K * K), sizeof(int64_t), &e)))
-        tool_die(&e);
     for (i = 0; i < a.shards.n; i++)
         evaluate_shard(a.shards.v[i], m, t, &s, &sum);
     print_eval(m, &s, &sum, hop_clock_s() - start_s);
     if (a.want_confusion)
-        print_confusion(m, &sum, K);
-    free(sum.confusion);
+        print_confusion(m, &sum);
+    hop_tally_clear(&sum.tally);
     hop_session_close(&s);
 }
 

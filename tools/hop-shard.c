@@ -173,6 +173,8 @@ main(int argc, char **argv)
         {"format", 0, HOP_OPT_STR, &options.format, "F", NULL, 0, 0, false},
         {"label", 0, HOP_OPT_STR, &options.label, "COLUMN", "column of classes in a CSV file", 0, 0,
          false},
+        {"target", 0, HOP_OPT_STR, &options.target, "COLUMN,...",
+         "columns of numbers to be predicted in a CSV file", 0, 0, false},
         {"seed", 0, HOP_OPT_INT, &seed, "N", "seed of the shuffle (1)", 0, 9e15, false},
         {"skip-bad", 0, HOP_OPT_FLAG, &options.want_skip_bad, NULL,
          "leave corrupt pictures out and name them", 0, 0, false},

@@ -9,9 +9,9 @@
 #include "base/rng.h"
 #include "base/slot.h"
 #include "engine/session.h"
-#include "format/shard.h"
 #include "net/state.h"
 #include "dry_run.h"
+#include "examples.h"
 #include "net/zoo.h"
 #include "tool.h"
 #include "weights.h"
@@ -153,7 +153,8 @@ train_line(const struct hop_model *m, const struct hop_training *t, const struct
     hop_json_set_str(o, "device", s->device_name);
     hop_json_set_str(o, "fingerprint", s->fingerprint);
     hop_json_set_real(o, "loss", r->loss);
-    hop_json_set_real(o, "accuracy", (double)r->n_correct / (double)r->n_examples);
+    if (shard->y)
+        hop_json_set_real(o, "accuracy", (double)r->n_correct / (double)r->n_examples);
     hop_json_set_int(o, "examples", r->n_examples);
     hop_json_set_int(o, "steps", r->n_steps);
     if (r->n_examples != shard->n)
@@ -167,35 +168,26 @@ train_line(const struct hop_model *m, const struct hop_training *t, const struct
 }
 
 static void
-visit(struct hop_model *m, struct hop_training *t, const struct hop_shard *shard)
+visit(struct hop_model *m, struct hop_training *t, const struct tool_examples *x)
 {
+    const struct hop_shard *shard = &x->shard;
     struct hop_plan_spec spec = plan_spec(t);
     struct hop_state state = {
         .net = t->net, .optim = t->conf.optim, .weights = t->weights, .step = m->step};
-    struct hop_examples x = {.x = shard->x,
-                             .is_u8 = shard->info.is_u8,
-                             .shape = t->net->input,
-                             .y = shard->y,
-                             .n = shard->n,
-                             .n_classes = shard->info.n_classes};
     struct hop_pass pass = {
         .visit = m->visits + 1, .progress = on_progress, .progress_arg = (void *)shard->name};
     struct hop_session s;
     struct hop_result r;
     struct hop_err e = {0};
-    float *mean, *inv_std;
     double start_s;
 
     memcpy(state.slots, t->slots, sizeof state.slots);
     pass.shuffle_key = hop_rng_key((uint64_t)t->conf.seed, m->id, HOP_FOR_SHUFFLE);
     pass.dropout_key = hop_rng_key((uint64_t)t->conf.seed, m->id, HOP_FOR_DROPOUT);
-    check(hop_training_norm(t, &shard->info, &mean, &inv_std, &e), &e);
-    x.mean = mean;
-    x.inv_std = inv_std;
     take_device(&e);
     start_s = hop_clock_s();
     check(hop_session_open(a.device, (int)a.threads, &spec, &state, &s, &e), &e);
-    check(hop_session_bind(&s, &x, &e), &e);
+    check(hop_session_bind(&s, &x->x, &e), &e);
     check(hop_session_train(&s, a.passes ? a.passes : t->conf.passes, &pass, &state, &r, &e), &e);
     m->visits++;
     m->iteration = m->visits / shard->count;
@@ -203,8 +195,6 @@ visit(struct hop_model *m, struct hop_training *t, const struct hop_shard *shard
     m->is_diverged = r.is_diverged;
     hop_json_push(m->history, train_line(m, t, shard, &s, &r, hop_clock_s() - start_s));
     hop_session_close(&s);
-    free(mean);
-    free(inv_std);
 }
 
 int
@@ -212,7 +202,7 @@ main(int argc, char **argv)
 {
     struct hop_model m;
     struct hop_training t;
-    struct hop_shard shard;
+    struct tool_examples x;
     struct hop_plan_spec spec;
     struct hop_err e = {0};
 
@@ -233,12 +223,11 @@ main(int argc, char **argv)
         return tool_finish();
     }
     if (a.shard && !m.is_diverged) {
-        check(hop_shard_open(a.shard, &shard, &e), &e);
-        if (strcmp(shard.split, "train"))
-            tool_warn("%s: training on a shard of split \"%s\"", a.shard, shard.split);
-        check(hop_training_bind_data(&m, &t, &shard.info, a.shard, &e), &e);
-        visit(&m, &t, &shard);
-        hop_shard_close(&shard);
+        check(tool_examples_open(a.shard, &m, &t, &x, &e), &e);
+        if (strcmp(x.shard.split, "train"))
+            tool_warn("%s: training on a shard of split \"%s\"", a.shard, x.shard.split);
+        visit(&m, &t, &x);
+        tool_examples_close(&x);
     }
     check(hop_training_write(STDOUT_FILENO, "stdout", &m, &t, &e), &e);
     hop_training_clear(&t);

@@ -47,7 +47,37 @@ top_classes(const float *p, int64_t K, int64_t top, char *const *classes, bool *
     return list;
 }
 
-/* Probabilities [K] of one picture into p. */
+/* A picture's targets by name. */
+static struct hop_json *
+values(const float *p, const struct hop_dataset_info *info)
+{
+    struct hop_json *o = hop_json_object();
+    int64_t i;
+
+    for (i = 0; i < info->n_targets; i++)
+        hop_json_set_real(o, info->targets[i], (double)p[i]);
+    return o;
+}
+
+static struct hop_json *
+prediction(const char *file, float *p, const struct hop_training *t,
+           const struct hop_dataset_info *info, int64_t top, bool *is_taken)
+{
+    struct hop_json *o = hop_json_record("prediction/1");
+
+    if (t->net->output.d[0] == 1 && info->n_classes == 2) { /* of the second one */
+        p[1] = p[0];
+        p[0] = 1 - p[1];
+    }
+    hop_json_set_str(o, "file", file);
+    if (info->n_targets)
+        hop_json_set(o, "values", values(p, info));
+    else
+        hop_json_set(o, "top", top_classes(p, info->n_classes, top, info->classes, is_taken));
+    return o;
+}
+
+/* Predictions [K] of one picture into p. */
 static int
 run_image(const char *path, const struct hop_dataset_info *info, struct hop_examples *x,
           struct hop_session *s, float *p, struct hop_err *e)
@@ -76,7 +106,8 @@ tool_predict(const struct hop_training *t, const struct hop_dataset_info *info,
 {
     struct hop_examples x = {.is_u8 = true, .shape = t->net->input, .n = 1,
                              .n_classes = info->n_classes};
-    float *mean = NULL, *inv_std = NULL, *p = hop_alloc((size_t)info->n_classes, sizeof *p, e);
+    float *mean = NULL, *inv_std = NULL;
+    float *p = hop_alloc((size_t)(info->n_classes + info->n_targets), sizeof *p, e);
     bool *is_taken = hop_alloc((size_t)info->n_classes, sizeof *is_taken, e);
     struct hop_json *o;
     int i, rc = p && is_taken ? hop_training_norm(t, info, &mean, &inv_std, e) : HOP_ENOMEM;
@@ -86,9 +117,7 @@ tool_predict(const struct hop_training *t, const struct hop_dataset_info *info,
     for (i = 0; i < n_files && !rc; i++) {
         if ((rc = run_image(files[i], info, &x, s, p, e)))
             break;
-        o = hop_json_record("prediction/1");
-        hop_json_set_str(o, "file", files[i]);
-        hop_json_set(o, "top", top_classes(p, info->n_classes, top, info->classes, is_taken));
+        o = prediction(files[i], p, t, info, top, is_taken);
         tool_record(o);
         hop_json_free(o);
     }

@@ -10,8 +10,8 @@
 int tool_predict_info(struct hop_model *m, const struct hop_training *t, const char *where,
                       struct hop_dataset_info *info, struct hop_err *e) HOP_MUSTUSE;
 
-/* tool_predict - one prediction/1 line per file, `top` classes each, most probable first; of
- * equally probable ones the first in class order. s: an inference session with batch 1. */
+/* tool_predict - one prediction/1 line per file: `top` classes, most probable first, of equally
+ * probable ones the first in class order; or the targets' values. s: an inference session with batch 1. */
 int tool_predict(const struct hop_training *t, const struct hop_dataset_info *info,
                  struct hop_session *s, int64_t top, int n_files, char **files,
                  struct hop_err *e) HOP_MUSTUSE;

@@ -19,7 +19,7 @@
 #include "net/net.h"
 #include "net/optim.h"
 
-enum { HOP_ENGINE_ABI = 1 };
+enum { HOP_ENGINE_ABI = 2 };
 
 /* Examples as they lie in a shard or a picture; borrowed until unbind. Before the first layer each
  * value becomes (x - mean[c]) * inv_std[c] in float32, c = index of the last axis. */
@@ -27,9 +27,13 @@ struct hop_examples {
     const void *x; /* [n, shape...], U8 or F32, row-major */
     bool is_u8;
     struct hop_shape shape; /* equals net->input */
-    const int32_t *y; /* [n] class ids in 0..n_classes-1; NULL for predict */
+    const int32_t *y; /* [n] class ids in 0..n_classes-1; NULL with targets and for predict */
     int64_t n, n_classes;
     const float *mean, *inv_std; /* [C] */
+    const float *t;            /* [n, n_targets] to be predicted; NULL with classes and for predict */
+    int64_t n_targets;         /* as many as the net has outputs */
+    const float *class_weight; /* [n_classes] factors of the examples' losses in training (gradient,
+                                  too), not in evaluation; NULL = all 1 */
 };
 
 /* The whole training state of one model in canonical order (net->weights), one arena each. */
@@ -46,7 +50,7 @@ struct hop_plan_spec {
     int64_t batch_size;
     bool is_training;
     const char *precision;         /* "fp32", "bf16"; "auto": the device's fastest */
-    const struct hop_loss *loss;
+    struct hop_loss loss;          /* needed for inference, too: it says what an output is */
     const struct hop_optim *optim; /* training only */
     double optim_conf[HOP_MAX_HYPER]; /* in the order of optim->hyper */
     struct hop_lr lr;                 /* all zeros = no schedule */
@@ -62,8 +66,10 @@ struct hop_pass {
 };
 
 struct hop_result {
-    double loss;       /* mean over examples, regularisation included (as Keras reports it) */
-    int64_t n_correct; /* argmax(p) == y; of equal p the first counts */
+    double loss;       /* mean over examples (weighted by class_weight: sum / n), regularisation
+                          included (as Keras reports it) */
+    int64_t n_correct; /* argmax(p) == y; of equal p the first counts; of one output p > 0.5 is class
+                          1; 0 with targets */
     int64_t n_examples, n_steps;
     double lr;         /* of the last step, decay applied; 0 for evaluation */
     bool is_diverged;  /* the loss is not finite */
@@ -103,12 +109,12 @@ struct hop_device_ops {
     /* Train on every example of x once in the pass's order. */
     int (*train)(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
                  struct hop_result *r, struct hop_err *e);
-    /* Loss and accuracy in shard order; confusion [K,K] (row = true class) is added to, or NULL. */
-    int (*evaluate)(struct hop_plan *p, struct hop_data *x, int64_t *confusion,
+    /* Loss and hits in shard order; predictions as predict makes them, or NULL. */
+    int (*evaluate)(struct hop_plan *p, struct hop_data *x, float *predictions,
                     struct hop_result *r, struct hop_err *e);
-    /* probabilities [n, K] of examples 0..n-1 of x, overwritten. */
-    int (*predict)(struct hop_plan *p, struct hop_data *x, float *probabilities,
-                   struct hop_err *e);
+    /* predictions [n, K] of examples 0..n-1 of x, overwritten: probabilities of the cross-entropies
+     * (also where the net gives logits), else the net's outputs. */
+    int (*predict)(struct hop_plan *p, struct hop_data *x, float *predictions, struct hop_err *e);
     /* For tests: gradient [net->n_params] (overwritten; 0 where not trainable) and loss of the first
      * batch in the order of `pass`, at the loaded weights, with training behaviour; the plan's
      * state is afterwards undefined. */
@@ -121,6 +127,11 @@ struct hop_device_ops {
  * HOP_EDEV not built in. */
 int hop_device_find(const char *name, const struct hop_device_ops **ops, int *index,
                     struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_examples_check - do x fit a plan of this spec? Every device asks before it uses x; wants_labels:
+ * all but predict. Err: HOP_EFORMAT. */
+int hop_examples_check(const struct hop_examples *x, const struct hop_plan_spec *spec,
+                       bool wants_labels, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_device_list - the tables built in, NULL-ended. */
 const struct hop_device_ops *const *hop_device_list(void);

@@ -92,7 +92,7 @@ read_shard(const struct hop_json *j, const char *split, int64_t i_shard, int64_t
             return hop_fail(e, HOP_EFORMAT, place, NULL, "\"per_class\" is impossible");
         sum += s->per_class[i];
     }
-    if (sum != s->examples)
+    if (n_classes && sum != s->examples)
         return hop_fail(e, HOP_EFORMAT, place, NULL, "\"per_class\" sums to %lld, not %lld",
                         (long long)sum, (long long)s->examples);
     return HOP_OK;

@@ -18,7 +18,7 @@ struct hop_manifest_shard {
     int64_t examples;
     int64_t bytes;                   /* of the file */
     char digest[HOP_DIGEST_LEN + 1]; /* hop.digest of the file */
-    int64_t *per_class;              /* [n_classes] examples */
+    int64_t *per_class;              /* [n_classes] examples; none with targets */
 };
 
 struct hop_manifest_split {

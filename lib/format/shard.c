@@ -17,27 +17,68 @@ is_digest(const char *s)
     return strlen(s) == HOP_DIGEST_LEN && strspn(s, "0123456789abcdef") == HOP_DIGEST_LEN;
 }
 
+/* Names of classes or targets: *n grows with what is in *names. */
 static int
-read_classes(const struct hop_json *a, const char *where, struct hop_dataset_info *d,
-             struct hop_err *e)
+read_names(const struct hop_json *a, const char *key, const char *where, char ***names,
+           int64_t *n, struct hop_err *e)
 {
-    size_t i, n = hop_json_len(a);
+    size_t i, len = hop_json_len(a);
     const char *name;
 
-    if (hop_json_kind(a) != HOP_JSON_ARRAY || n == 0 || n > HOP_MAX_CLASSES)
-        return hop_fail(e, HOP_EFORMAT, where, NULL, "classes: not an array of 1 to %d names",
+    if (hop_json_kind(a) != HOP_JSON_ARRAY || len == 0 || len > HOP_MAX_CLASSES)
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "%s: not an array of 1 to %d names", key,
                         HOP_MAX_CLASSES);
-    if (!(d->classes = hop_alloc(n, sizeof *d->classes, e)))
+    if (!(*names = hop_alloc(len, sizeof **names, e)))
         return HOP_ENOMEM;
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < len; i++) {
         if (!(name = hop_json_str(hop_json_at(a, i))))
-            return hop_fail(e, HOP_EFORMAT, where, NULL, "classes: name %zu is %s", i,
+            return hop_fail(e, HOP_EFORMAT, where, NULL, "%s: name %zu is %s", key, i,
                             hop_json_kind_name(hop_json_at(a, i)));
-        if (!(d->classes[i] = hop_dup(name, e)))
+        if (!((*names)[i] = hop_dup(name, e)))
             return HOP_ENOMEM;
-        d->n_classes = (int64_t)i + 1;
+        *n = (int64_t)i + 1;
     }
     return HOP_OK;
+}
+
+/* How many train examples each class has, where that is known. */
+static int
+read_per_class(const struct hop_json *a, const char *where, struct hop_dataset_info *d,
+               struct hop_err *e)
+{
+    int64_t i;
+
+    if (hop_json_kind(a) == HOP_JSON_NULL)
+        return HOP_OK;
+    if (hop_json_kind(a) != HOP_JSON_ARRAY || hop_json_len(a) != (size_t)d->n_classes)
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "per_class: not an array of %lld numbers",
+                        (long long)d->n_classes);
+    if (!(d->per_class = hop_alloc((size_t)d->n_classes, sizeof *d->per_class, e)))
+        return HOP_ENOMEM;
+    for (i = 0; i < d->n_classes; i++) {
+        d->per_class[i] = hop_json_int(hop_json_at(a, (size_t)i));
+        if (hop_json_kind(hop_json_at(a, (size_t)i)) != HOP_JSON_INT || d->per_class[i] < 0 ||
+            d->per_class[i] > (int64_t)1e15)
+            return hop_fail(e, HOP_EFORMAT, where, NULL, "per_class: number %lld is impossible",
+                            (long long)i);
+    }
+    return HOP_OK;
+}
+
+/* Classes with their counts, or targets; exactly one of them. */
+static int
+read_labels(const struct hop_json *classes, const struct hop_json *per_class,
+            const struct hop_json *targets, const char *where, struct hop_dataset_info *d,
+            struct hop_err *e)
+{
+    int rc;
+
+    if (targets && classes)
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "has both classes and targets");
+    if (targets)
+        return read_names(targets, "targets", where, &d->targets, &d->n_targets, e);
+    rc = read_names(classes, "classes", where, &d->classes, &d->n_classes, e);
+    return rc ? rc : read_per_class(per_class, where, d, e);
 }
 
 /* An array of exactly n finite numbers, none below `min`. */
@@ -106,6 +147,17 @@ floats_json(const float *v, int64_t n)
     return a;
 }
 
+static struct hop_json *
+names_json(char *const *names, int64_t n)
+{
+    struct hop_json *a = hop_json_array();
+    int64_t i;
+
+    for (i = 0; i < n; i++)
+        hop_json_push(a, hop_json_new_str(names[i]));
+    return a;
+}
+
 struct hop_json *
 hop_dataset_info_json(const struct hop_dataset_info *d)
 {
@@ -117,10 +169,16 @@ hop_dataset_info_json(const struct hop_dataset_info *d)
         hop_json_push(a, hop_json_new_int(d->dims[i]));
     hop_json_set(o, "shape", a);
     hop_json_set_str(o, "dtype", d->is_u8 ? "U8" : "F32");
-    a = hop_json_array();
-    for (i = 0; i < d->n_classes; i++)
-        hop_json_push(a, hop_json_new_str(d->classes[i]));
-    hop_json_set(o, "classes", a);
+    if (d->n_targets)
+        hop_json_set(o, "targets", names_json(d->targets, d->n_targets));
+    else
+        hop_json_set(o, "classes", names_json(d->classes, d->n_classes));
+    if (d->per_class) {
+        a = hop_json_array();
+        for (i = 0; i < d->n_classes; i++)
+            hop_json_push(a, hop_json_new_int(d->per_class[i]));
+        hop_json_set(o, "per_class", a);
+    }
     hop_json_set(o, "mean", floats_json(d->mean, d->n_channels));
     hop_json_set(o, "std", floats_json(d->std, d->n_channels));
     return o;
@@ -152,7 +210,8 @@ hop_dataset_info_parse(const struct hop_json *j, const char *where, struct hop_d
     for (i = 0; i < n_dims; i++)
         d->dims[i] = hop_json_int(hop_json_at(shape, i));
     if (!(rc = check_shape(d, where, e)) &&
-        !(rc = read_classes(hop_json_get(j, "classes"), where, d, e)) &&
+        !(rc = read_labels(hop_json_get(j, "classes"), hop_json_get(j, "per_class"),
+                           hop_json_get(j, "targets"), where, d, e)) &&
         !(rc = read_floats(hop_json_get(j, "mean"), "mean", d->n_channels, -INFINITY, where,
                            &d->mean, e)))
         rc = read_floats(hop_json_get(j, "std"), "std", d->n_channels, 0, where, &d->std, e);
@@ -168,7 +227,11 @@ hop_dataset_info_clear(struct hop_dataset_info *d)
 
     for (i = 0; i < d->n_classes; i++)
         free(d->classes[i]);
+    for (i = 0; i < d->n_targets; i++)
+        free(d->targets[i]);
     free(d->classes);
+    free(d->targets);
+    free(d->per_class);
     free(d->mean);
     free(d->std);
     *d = (struct hop_dataset_info){0};
@@ -263,10 +326,10 @@ read_tensors(struct hop_shard *s, const char *where, struct hop_err *e)
             e, HOP_EFORMAT, where, NULL,
             "tensor \"x\" is %s with %d dimensions, should be U8 [N,H,W,C] or F32 [N,D]",
             x->dtype_name, x->n_dims);
-    if (y->dtype != HOP_I32 || y->n_dims != 1)
+    if (!(y->dtype == HOP_I32 && y->n_dims == 1) && !(y->dtype == HOP_F32 && y->n_dims == 2))
         return hop_fail(e, HOP_EFORMAT, where, NULL,
-                        "tensor \"y\" is %s with %d dimensions, should be I32 [N]", y->dtype_name,
-                        y->n_dims);
+                        "tensor \"y\" is %s with %d dimensions, should be I32 [N] or F32 [N,K]",
+                        y->dtype_name, y->n_dims);
     if (x->dims[0] != y->dims[0] || x->dims[0] < 1)
         return hop_fail(e, HOP_EFORMAT, where, NULL, "%lld examples in \"x\", %lld in \"y\"",
                         (long long)x->dims[0], (long long)y->dims[0]);
@@ -275,7 +338,10 @@ read_tensors(struct hop_shard *s, const char *where, struct hop_err *e)
                         "the data are not aligned to 4 bytes");
     s->n = x->dims[0];
     s->x = x->data;
-    s->y = y->data;
+    if (y->dtype == HOP_I32)
+        s->y = y->data;
+    else
+        s->t = y->data;
     s->info.is_u8 = x->dtype == HOP_U8;
     s->info.n_dims = x->n_dims - 1;
     for (i = 0; i < s->info.n_dims; i++)
@@ -283,23 +349,39 @@ read_tensors(struct hop_shard *s, const char *where, struct hop_err *e)
     return check_shape(&s->info, where, e);
 }
 
+/* What the tensor y holds. */
+static int
+read_y_info(struct hop_shard *s, const char *where, struct hop_err *e)
+{
+    struct hop_json *names = NULL, *per_class = NULL;
+    int rc = meta_json(s, s->t ? "hop.targets" : "hop.classes", where, &names, e);
+
+    if (!rc && s->y && hop_st_meta(&s->st, "hop.per_class"))
+        rc = meta_json(s, "hop.per_class", where, &per_class, e);
+    if (!rc)
+        rc = read_labels(s->y ? names : NULL, per_class, s->t ? names : NULL, where, &s->info, e);
+    if (!rc && s->t && hop_st_find(&s->st, "y")->dims[1] != s->info.n_targets)
+        rc = hop_fail(e, HOP_EFORMAT, where, NULL, "%lld numbers in a row of \"y\", %lld targets",
+                      (long long)hop_st_find(&s->st, "y")->dims[1], (long long)s->info.n_targets);
+    hop_json_free(names);
+    hop_json_free(per_class);
+    return rc;
+}
+
 static int
 read_info(struct hop_shard *s, const char *where, struct hop_err *e)
 {
     struct hop_dataset_info *d = &s->info;
-    struct hop_json *classes = NULL, *mean = NULL, *std = NULL;
+    struct hop_json *mean = NULL, *std = NULL;
     const char *digest;
     int rc;
 
     if (!(rc = meta_text(s, "hop.dataset", where, &digest, e)) &&
-        !(rc = set_digest(d, digest, where, e)) &&
-        !(rc = meta_json(s, "hop.classes", where, &classes, e)) &&
-        !(rc = read_classes(classes, where, d, e)) &&
+        !(rc = set_digest(d, digest, where, e)) && !(rc = read_y_info(s, where, e)) &&
         !(rc = meta_json(s, "hop.mean", where, &mean, e)) &&
         !(rc = read_floats(mean, "hop.mean", d->n_channels, -INFINITY, where, &d->mean, e)) &&
         !(rc = meta_json(s, "hop.std", where, &std, e)))
         rc = read_floats(std, "hop.std", d->n_channels, 0, where, &d->std, e);
-    hop_json_free(classes);
     hop_json_free(mean);
     hop_json_free(std);
     return rc;
@@ -311,7 +393,16 @@ check_labels(const struct hop_shard *s, const char *where, struct hop_err *e)
     char place[700];
     int64_t i;
 
-    for (i = 0; i < s->n; i++) {
+    for (i = 0; s->t && i < s->n * s->info.n_targets; i++) {
+        if (isfinite(s->t[i]))
+            continue;
+        snprintf(place, sizeof place, "%s@%zu", where,
+                 (size_t)((const uint8_t *)(s->t + i) - s->st.map.bytes));
+        return hop_fail(e, HOP_EFORMAT, place, NULL, "target \"%.60s\" of example %lld is not finite",
+                        s->info.targets[i % s->info.n_targets],
+                        (long long)(i / s->info.n_targets));
+    }
+    for (i = 0; s->y && i < s->n; i++) {
         if (s->y[i] >= 0 && s->y[i] < s->info.n_classes)
             continue;
         snprintf(place, sizeof place, "%s@%zu", where,

@@ -73,7 +73,7 @@ compare(const struct hop_shard *s, const struct hop_manifest_shard *note,
         strcmp(hop_st_meta(&s->st, "hop.digest"), note->digest))
         return "is not the file that the manifest describes";
     memset(counts, 0, (size_t)info->n_classes * sizeof *counts);
-    for (i = 0; i < s->n; i++)
+    for (i = 0; s->y && i < s->n; i++)
         counts[s->y[i]]++;
     if (s->n != note->examples ||
         memcmp(counts, note->per_class, (size_t)info->n_classes * sizeof *counts))
@@ -244,8 +244,8 @@ look_up(struct check *k, uint64_t turn, uint64_t n_turns, const struct hash *v, 
             if (h.hi % n_turns != turn || !bsearch(&h, v, n, sizeof *v, by_value))
                 continue;
             k->duplicates++;
-            problem(k, "%s: example %lld (%s) is in train too", k->path.s, (long long)j,
-                    k->m.info.classes[s.y[j]]);
+            problem(k, "%s: example %lld%s%s%s is in train too", k->path.s, (long long)j,
+                    s.y ? " (" : "", s.y ? k->m.info.classes[s.y[j]] : "", s.y ? ")" : "");
         }
         hop_shard_close(&s);
     }
@@ -283,7 +283,10 @@ record(struct check *k)
     hop_json_set_int(o, "shards", k->m.train.n_shards + k->m.val.n_shards);
     hop_json_set_int(o, "train", k->m.train.examples);
     hop_json_set_int(o, "val", k->m.val.examples);
-    hop_json_set_int(o, "classes", k->m.info.n_classes);
+    if (k->m.info.n_targets)
+        hop_json_set_int(o, "targets", k->m.info.n_targets);
+    else
+        hop_json_set_int(o, "classes", k->m.info.n_classes);
     hop_json_set_int(o, "damaged", k->damaged);
     hop_json_set_int(o, "strangers", k->strangers);
     hop_json_set_int(o, "unbalanced", k->unbalanced);

@@ -213,6 +213,7 @@ digest_head(struct hop_digest *g, const struct hop_dataset_info *d, struct hop_e
     hop_json_del(j, "dataset");
     hop_json_del(j, "mean");
     hop_json_del(j, "std");
+    hop_json_del(j, "per_class"); /* shards made before they had it keep their digest */
     rc = hop_json_dump(j, &s, e);
     hop_json_free(j);
     hop_digest_add(g, hop_str_c(&s), s.n);
@@ -243,7 +244,7 @@ measure(struct part *p, const struct hop_shard_options *o, struct hop_dataset_in
         stats_add(&t, d, x);
         hop_put_le64(label, (uint64_t)c);
         hop_digest_add(g, label, 4);
-        hop_digest_add(g, x, (size_t)(d->is_u8 ? n_bytes : d->dims[0] * 4));
+        hop_digest_add(g, x, (size_t)(d->is_u8 ? n_bytes : (d->dims[0] + d->n_targets) * 4));
         if ((rc = tell(o, "measured", t.n, e)))
             break;
     }
@@ -285,6 +286,20 @@ array_text(const float *v, int64_t n, struct hop_str *s, struct hop_err *e)
 }
 
 static int
+counts_text(const int64_t *v, int64_t n, struct hop_str *s, struct hop_err *e)
+{
+    struct hop_json *a = hop_json_array();
+    int64_t i;
+    int rc;
+
+    for (i = 0; i < n; i++)
+        hop_json_push(a, hop_json_new_int(v[i]));
+    rc = hop_json_dump(a, s, e);
+    hop_json_free(a);
+    return rc;
+}
+
+static int
 names_text(char *const *names, int64_t n, struct hop_str *s, struct hop_err *e)
 {
     struct hop_json *a = hop_json_array();
@@ -303,24 +318,29 @@ static int
 make_header(const struct out_shard *s, const char *split, const struct hop_dataset_info *d,
             const char *digest, char **out, size_t *n_out, struct hop_err *e)
 {
-    struct hop_str classes = {0}, mean = {0}, std = {0};
+    struct hop_str names = {0}, per_class = {0}, mean = {0}, std = {0};
+    bool has_classes = d->n_classes > 0;
     char index[24], count[24];
     int rc;
 
     snprintf(index, sizeof index, "%lld", (long long)s->index);
     snprintf(count, sizeof count, "%lld", (long long)s->count);
-    if (!(rc = names_text(d->classes, d->n_classes, &classes, e)) &&
+    if (!(rc = names_text(has_classes ? d->classes : d->targets,
+                           has_classes ? d->n_classes : d->n_targets, &names, e)) &&
+        !(rc = counts_text(d->per_class, d->n_classes, &per_class, e)) &&
         !(rc = array_text(d->mean, d->n_channels, &mean, e)) &&
         !(rc = array_text(d->std, d->n_channels, &std, e))) {
         const struct hop_meta meta[] = {
             {"hop.kind", "shard/1"}, {"hop.dataset", d->dataset}, {"hop.split", split},
-            {"hop.index", index},    {"hop.count", count},        {"hop.classes", classes.s},
-            {"hop.mean", mean.s},    {"hop.std", std.s},
+            {"hop.index", index},    {"hop.count", count},
+            {has_classes ? "hop.classes" : "hop.targets", names.s},
+            {"hop.mean", mean.s},    {"hop.std", std.s},          {"hop.per_class", per_class.s},
         };
 
-        rc = hop_st_header(s->tensors, 2, meta, HOP_LEN(meta), digest, out, n_out, e);
+        rc = hop_st_header(s->tensors, 2, meta, HOP_LEN(meta) - !has_classes, digest, out, n_out, e);
     }
-    hop_str_clear(&classes);
+    hop_str_clear(&names);
+    hop_str_clear(&per_class);
     hop_str_clear(&mean);
     hop_str_clear(&std);
     return rc;
@@ -338,6 +358,13 @@ set_tensors(struct out_shard *s, const struct hop_dataset_info *d)
                                         .n_dims = 1,
                                         .dims = {s->note->examples},
                                         .n_bytes = 4 * n};
+    if (d->n_targets) {
+        s->tensors[0].dtype = HOP_F32;
+        snprintf(s->tensors[0].dtype_name, sizeof s->tensors[0].dtype_name, "F32");
+        s->tensors[0].n_dims = 2;
+        s->tensors[0].dims[1] = d->n_targets;
+        s->tensors[0].n_bytes *= (size_t)d->n_targets;
+    }
     s->tensors[1] = (struct hop_tensor){.name = "x",
                                         .dtype = d->is_u8 ? HOP_U8 : HOP_F32,
                                         .n_dims = d->n_dims + 1,
@@ -368,7 +395,7 @@ shard_begin(struct out_shard *s, const struct part *p, int64_t i_shard, const ch
     snprintf(note->name, sizeof note->name, "%s-%03lld", p->name, (long long)i_shard);
     if (!(note->per_class = hop_alloc((size_t)p->n_classes, sizeof *note->per_class, e)))
         return HOP_ENOMEM;
-    for (c = 0; c < p->n_classes; c++)
+    for (c = 0; c < d->n_classes; c++)
         note->per_class[c] = shard_class_len(p, i_shard, c);
     set_tensors(s, d);
     hop_str_addf(&path, "%s/%s.safetensors", dir, note->name);
@@ -384,17 +411,20 @@ shard_begin(struct out_shard *s, const struct part *p, int64_t i_shard, const ch
     return rc;
 }
 
-/* Put one example at its place. */
+/* Put one example at its place; targets lie behind the values of x. */
 static int
 shard_put(struct out_shard *s, int64_t place, int64_t c, const void *x, struct hop_err *e)
 {
     int64_t n_x = (int64_t)s->tensors[1].n_bytes / s->note->examples,
-            at = (int64_t)s->n_header + 4 * place;
+            n_y = (int64_t)s->tensors[0].n_bytes / s->note->examples,
+            at = (int64_t)s->n_header + n_y * place;
+    bool has_targets = s->tensors[0].dtype == HOP_F32;
     uint8_t label[8];
     int rc;
 
     hop_put_le64(label, (uint64_t)c);
-    if ((rc = hop_pwrite_fd(s->file.fd, s->file.path, label, 4, at, e)))
+    if ((rc = hop_pwrite_fd(s->file.fd, s->file.path,
+                            has_targets ? (const uint8_t *)x + n_x : label, (size_t)n_y, at, e)))
         return rc;
     at = (int64_t)(s->n_header + s->tensors[0].n_bytes) + n_x * place;
     return hop_pwrite_fd(s->file.fd, s->file.path, x, (size_t)n_x, at, e);
@@ -577,6 +607,7 @@ read_sources(struct making *k, struct hop_err *e)
     struct hop_spill_options so = {.dir = o->dir,
                                    .format = o->format,
                                    .label = o->label,
+                                   .target = o->target,
                                    .h = o->h,
                                    .w = o->w,
                                    .want_skip_bad = o->want_skip_bad,
@@ -593,22 +624,12 @@ read_sources(struct making *k, struct hop_err *e)
 }
 
 static int
-set_info(struct making *k, struct hop_err *e)
+set_classes(const struct hop_spill *s, struct hop_dataset_info *d, struct hop_err *e)
 {
-    const struct hop_spill *s = &k->train_spill;
-    struct hop_dataset_info *d = &k->m->info;
     size_t i;
 
-    d->is_u8 = s->is_u8;
-    d->n_dims = s->is_u8 ? 3 : 1;
-    d->dims[0] = s->is_u8 ? s->h : s->n_values;
-    d->dims[1] = s->is_u8 ? s->w : 1;
-    d->dims[2] = s->is_u8 ? s->c : 1;
-    d->n_channels = d->dims[d->n_dims - 1];
-    d->classes = hop_alloc(s->n_classes, sizeof *d->classes, e);
-    d->mean = hop_alloc((size_t)d->n_channels, sizeof *d->mean, e);
-    d->std = hop_alloc((size_t)d->n_channels, sizeof *d->std, e);
-    if (!d->classes || !d->mean || !d->std)
+    if (!(d->classes = hop_alloc(s->n_classes, sizeof *d->classes, e)) ||
+        !(d->per_class = hop_alloc(s->n_classes, sizeof *d->per_class, e)))
         return HOP_ENOMEM;
     d->n_classes = (int64_t)s->n_classes;
     for (i = 0; i < s->n_classes; i++)
@@ -617,12 +638,56 @@ set_info(struct making *k, struct hop_err *e)
     return HOP_OK;
 }
 
+/* Their names are the last of the columns', one a line. */
+static int
+set_targets(const struct hop_spill *s, struct hop_dataset_info *d, struct hop_err *e)
+{
+    const char *p = s->columns;
+    int64_t i;
+    size_t n;
+
+    if (!(d->targets = hop_alloc((size_t)s->n_targets, sizeof *d->targets, e)))
+        return HOP_ENOMEM;
+    for (i = 0; i < s->n_values; i++)
+        p += strcspn(p, "\n") + 1;
+    for (i = 0; i < s->n_targets; i++, p += n + 1) {
+        n = strcspn(p, "\n");
+        if (!(d->targets[i] = hop_alloc(n + 1, 1, e)))
+            return HOP_ENOMEM;
+        memcpy(d->targets[i], p, n);
+        d->n_targets = i + 1;
+    }
+    return HOP_OK;
+}
+
+static int
+set_info(struct making *k, struct hop_err *e)
+{
+    const struct hop_spill *s = &k->train_spill;
+    struct hop_dataset_info *d = &k->m->info;
+    int rc;
+
+    d->is_u8 = s->is_u8;
+    d->n_dims = s->is_u8 ? 3 : 1;
+    d->dims[0] = s->is_u8 ? s->h : s->n_values;
+    d->dims[1] = s->is_u8 ? s->w : 1;
+    d->dims[2] = s->is_u8 ? s->c : 1;
+    d->n_channels = d->dims[d->n_dims - 1];
+    if (s->n_targets)
+        rc = set_targets(s, d, e);
+    else
+        rc = set_classes(s, d, e);
+    d->mean = hop_alloc((size_t)d->n_channels, sizeof *d->mean, e);
+    d->std = hop_alloc((size_t)d->n_channels, sizeof *d->std, e);
+    return rc ? rc : d->mean && d->std ? HOP_OK : HOP_ENOMEM;
+}
+
 static int
 plan(struct making *k, struct hop_err *e)
 {
     const struct hop_shard_options *o = k->o;
     bool is_val_of_train = o->val_fraction > 0;
-    int64_t n_classes = k->m->info.n_classes, n_val = o->n_val_shards;
+    int64_t n_classes = (int64_t)k->train_spill.n_classes, n_val = o->n_val_shards;
     int rc;
 
     k->train.name = "train";
@@ -630,6 +695,8 @@ plan(struct making *k, struct hop_err *e)
     if ((rc = part_alloc(&k->train, n_classes, e)))
         return rc;
     part_choose(&k->train, false, o->val_fraction, o->seed);
+    if (k->m->info.per_class)
+        memcpy(k->m->info.per_class, k->train.n, (size_t)n_classes * sizeof *k->train.n);
     if (k->train.n_total < o->n_shards)
         return hop_fail(e, HOP_EARG, "-n", NULL, "%lld shards, but only %lld train examples",
                         (long long)o->n_shards, (long long)k->train.n_total);

@@ -7,8 +7,10 @@
  * shard. All follows from (seed, order of the source, options): no file holds the order, no memory
  * grows with the data, and the file system's order of names does not count.
  *
- * hop.dataset is the digest of shape, dtype and classes (as JSON), then of every train example in
- * the source's order: class (32 bits, little-endian) and values. It does not depend on the number
+ * Targets have no classes: all examples are dealt as one.
+ *
+ * hop.dataset is the digest of shape, dtype and classes or targets (as JSON), then of every train
+ * example in the source's order: class (32 bits, little-endian; 0 with targets), values, targets. It does not depend on the number
  * of shards or the seed, except through --val-fraction, which chooses what train is.
  *
  * Nothing half-made passes for a data folder: shards are written beside their names, synced and
@@ -28,7 +30,8 @@ struct hop_shard_options {
     const char *dir;          /* made if missing */
     const char *source, *val; /* val NULL = none */
     const char *format;       /* of both; NULL = guess */
-    const char *label;        /* column of a CSV file */
+    const char *label;        /* column of a CSV file, or */
+    const char *target;       /* columns of it: "a,b" */
     double
         val_fraction; /* 0 = none, else under 1: per class, rounded, leaving train one at least */
     int64_t n_shards;

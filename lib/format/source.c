@@ -36,14 +36,14 @@ check_there(const char *name, struct hop_err *e)
 }
 
 int
-hop_source_open(const char *name, const char *format, const char *label, struct hop_source *s,
-                struct hop_err *e)
+hop_source_open(const char *name, const char *format, const char *label, const char *target,
+                struct hop_source *s, struct hop_err *e)
 {
     struct hop_str known = {0};
     size_t i;
     int rc;
 
-    *s = (struct hop_source){.name = name, .label = label};
+    *s = (struct hop_source){.name = name, .label = label, .target = target};
     if ((rc = check_there(name, e)))
         return rc;
     for (i = 0; i < HOP_LEN(kinds) && !s->kind; i++)
@@ -57,6 +57,9 @@ hop_source_open(const char *name, const char *format, const char *label, struct 
         hop_str_clear(&known);
         return HOP_EARG;
     }
+    if (target && s->kind != &hop_source_csv)
+        return hop_fail(e, HOP_EARG, "--target", NULL, "goes with tables, not with %s",
+                        s->kind->name);
     if ((rc = s->kind->open(s, e)))
         hop_source_close(s);
     return rc;

@@ -16,7 +16,7 @@ enum hop_sample_kind {
     HOP_SAMPLE_CLASS,   /* no example: a class exists, its examples come or do not */
     HOP_SAMPLE_ENCODED, /* bytes of a PNG or JPEG file (or of something else: a bad picture) */
     HOP_SAMPLE_PIXELS,  /* U8 [h,w,c] */
-    HOP_SAMPLE_VALUES   /* F32 [n_values] */
+    HOP_SAMPLE_VALUES   /* F32 [n_values + n_targets] */
 };
 
 /* Everything is borrowed until the next call. */
@@ -28,9 +28,9 @@ struct hop_sample {
     const void *bytes;   /* ENCODED: n_bytes; PIXELS: h * w * c */
     size_t n_bytes;
     int64_t h, w, c;
-    const float *values;
-    int64_t n_values;
-    const char *columns; /* VALUES: names of the columns, one a line */
+    const float *values; /* features, then targets */
+    int64_t n_values, n_targets; /* with targets there is one class, "" */
+    const char *columns; /* VALUES: names of the columns, one a line, in the order of values */
 };
 
 struct hop_source_kind;
@@ -38,7 +38,8 @@ struct hop_source_kind;
 struct hop_source {
     const struct hop_source_kind *kind;
     const char *name;  /* as given: a path, or FILE#FOLDER */
-    const char *label; /* column of a CSV file, or NULL */
+    const char *label;  /* column of a CSV file, or NULL */
+    const char *target; /* columns of a CSV file: "a,b", or NULL */
     void *private_;
 };
 
@@ -55,10 +56,11 @@ struct hop_source_kind {
     void (*close)(struct hop_source *s);
 };
 
-/* hop_source_open - `format` names a kind or is NULL (guessed, in the order of the table). name and
- * label must outlive s. Err: HOP_EARG unknown format; HOP_EIO, HOP_EFORMAT. */
-int hop_source_open(const char *name, const char *format, const char *label, struct hop_source *s,
-                    struct hop_err *e) HOP_MUSTUSE;
+/* hop_source_open - `format` names a kind or is NULL (guessed, in the order of the table). name,
+ * label and target must outlive s. Err: HOP_EARG unknown format, a label or target of what is no
+ * table; HOP_EIO, HOP_EFORMAT. */
+int hop_source_open(const char *name, const char *format, const char *label, const char *target,
+                    struct hop_source *s, struct hop_err *e) HOP_MUSTUSE;
 int hop_source_next(struct hop_source *s, struct hop_sample *out, bool *is_bad_sample,
                     struct hop_err *e) HOP_MUSTUSE;
 void hop_source_close(struct hop_source *s);

@@ -1,4 +1,5 @@
-/* source_csv - a table: a header row, one label column (any text), all other columns numbers.
+/* source_csv - a table: a header row, one label column (any text) or target columns (numbers to be
+ * predicted), all other columns numbers.
  * Quotes as in RFC 4180; lines end in LF or CRLF; .gz too. */
 #include "format/source.h"
 
@@ -23,8 +24,10 @@ struct csv {
     size_t *starts;         /* [n_fields] in text */
     size_t n_fields, cap;
     char **names; /* [n_columns] */
-    size_t n_columns, i_label;
-    float *values;          /* [n_columns - 1] */
+    size_t n_columns, i_label; /* i_label = n_columns: targets */
+    size_t *order;             /* [n_values + n_targets] columns of the features, of the targets */
+    size_t n_values, n_targets;
+    float *values;          /* [n_values + n_targets] */
     struct hop_str columns; /* names of the values, one a line */
     struct hop_str where;
 };
@@ -165,13 +168,86 @@ field(const struct csv *c, size_t i)
     return c->text.s + c->starts[i];
 }
 
-/* The header row: names of the columns, and which is the label. */
+/* The column called name[0..n); n_columns if there is none. */
+static size_t
+find_column(const struct csv *c, const char *name, size_t n)
+{
+    size_t i;
+
+    for (i = 0; i < c->n_columns; i++)
+        if (strlen(c->names[i]) == n && !memcmp(c->names[i], name, n))
+            break;
+    return i;
+}
+
+static int
+no_column(struct hop_source *s, const char *option, const char *name, size_t n, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    size_t j;
+
+    for (j = 0; j < c->n_columns && c->where.n < 200; j++)
+        hop_str_addf(&c->where, "%s%s", j ? ", " : "columns: ", c->names[j]);
+    return hop_fail(e, HOP_EARG, option, hop_str_c(&c->where), "no column \"%.*s\" in %.300s",
+                    n < 200 ? (int)n : 200, name, s->name);
+}
+
+/* The columns of "a,b" to the end of order; a column's whole name may hold a comma. */
+static int
+find_targets(struct hop_source *s, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    const char *p = s->target;
+    size_t n, i, k;
+
+    for (n = strlen(p); *p; p += n + (p[n] == ',')) {
+        if (p != s->target || find_column(c, p, n) == c->n_columns)
+            n = strcspn(p, ",");
+        if ((i = find_column(c, p, n)) == c->n_columns)
+            return no_column(s, "--target", p, n, e);
+        for (k = 0; k < c->n_targets; k++)
+            if (c->order[c->n_columns - 1 - k] == i)
+                return hop_fail(e, HOP_EARG, "--target", NULL, "names column \"%.200s\" twice",
+                                c->names[i]);
+        c->order[c->n_columns - 1 - c->n_targets++] = i;
+    }
+    return c->n_targets ? HOP_OK : hop_fail(e, HOP_EARG, "--target", NULL, "names no column");
+}
+
+/* Which columns are features, label, targets: features in the file's order, targets in that of the
+ * option. Until here order holds the targets backwards from its end. */
+static int
+set_order(struct hop_source *s, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    size_t i, k, *order = hop_alloc(c->n_columns, sizeof *order, e);
+
+    if (!order)
+        return HOP_ENOMEM;
+    for (i = 0; i < c->n_columns; i++) {
+        for (k = 0; k < c->n_targets && c->order[c->n_columns - 1 - k] != i; k++)
+            ;
+        if (k == c->n_targets && i != c->i_label)
+            order[c->n_values++] = i;
+    }
+    for (k = 0; k < c->n_targets; k++)
+        order[c->n_values + k] = c->order[c->n_columns - 1 - k];
+    free(c->order);
+    c->order = order;
+    if (!c->n_values)
+        return fail_row(s, e, NULL, s->target ? "no column besides the targets"
+                                              : "no column besides the label");
+    for (k = 0; k < c->n_values + c->n_targets; k++)
+        hop_str_addf(&c->columns, "%s\n", c->names[order[k]]);
+    return hop_str_check(&c->columns, e);
+}
+
+/* The header row: names of the columns, and which is the label or a target. */
 static int
 read_header(struct hop_source *s, struct hop_err *e)
 {
     struct csv *c = s->private_;
-    const char *name;
-    size_t i, j;
+    size_t i, k;
     int rc = read_row(s, e);
 
     if (rc == HOP_EOF)
@@ -179,32 +255,30 @@ read_header(struct hop_source *s, struct hop_err *e)
     if (rc)
         return rc;
     if (!(c->names = hop_alloc(c->n_fields, sizeof *c->names, e)) ||
+        !(c->order = hop_alloc(c->n_fields, sizeof *c->order, e)) ||
         !(c->values = hop_alloc(c->n_fields, sizeof *c->values, e)))
         return HOP_ENOMEM;
-    c->i_label = c->n_fields;
     for (i = 0; i < c->n_fields; i++) {
-        name = field(c, i);
-        if (!(c->names[i] = hop_dup(name, e)))
+        if (!(c->names[i] = hop_dup(field(c, i), e)))
             return HOP_ENOMEM;
         c->n_columns = i + 1;
-        if (!strcmp(name, s->label)) {
-            if (c->i_label < c->n_fields)
-                return fail_row(s, e, NULL, "two columns have the label's name");
-            c->i_label = i;
+    }
+    c->i_label = c->n_columns;
+    if (s->target) {
+        if ((rc = find_targets(s, e)))
+            return rc;
+    } else if ((c->i_label = find_column(c, s->label, strlen(s->label))) == c->n_columns) {
+        return no_column(s, "--label", s->label, strlen(s->label), e);
+    }
+    for (i = 0; i < c->n_columns; i++) /* of other columns, equal names do no harm */
+        for (k = 0; k < (s->target ? c->n_targets : 1); k++) {
+            size_t one = s->target ? c->order[c->n_columns - 1 - k] : c->i_label;
+
+            if (i != one && !strcmp(c->names[i], c->names[one]))
+                return fail_row(s, e, NULL, s->target ? "two columns have the target's name"
+                                                      : "two columns have the label's name");
         }
-    }
-    if (c->i_label == c->n_fields) {
-        for (j = 0; j < c->n_columns && c->where.n < 200; j++)
-            hop_str_addf(&c->where, "%s%s", j ? ", " : "columns: ", c->names[j]);
-        return hop_fail(e, HOP_EARG, "--label", hop_str_c(&c->where), "no column \"%s\" in %.300s",
-                        s->label, s->name);
-    }
-    if (c->n_columns < 2)
-        return fail_row(s, e, NULL, "no column besides the label");
-    for (j = 0; j < c->n_columns; j++)
-        if (j != c->i_label)
-            hop_str_addf(&c->columns, "%s\n", c->names[j]);
-    return hop_str_check(&c->columns, e);
+    return set_order(s, e);
 }
 
 static int
@@ -212,9 +286,11 @@ open_(struct hop_source *s, struct hop_err *e)
 {
     struct csv *c;
 
-    if (!s->label)
+    if (!s->label == !s->target)
         return hop_fail(e, HOP_EARG, s->name, NULL,
-                        "a CSV file needs --label COLUMN to name the column of classes");
+                        s->label ? "--label and --target exclude one another"
+                                 : "a CSV file needs --label COLUMN to name the column of classes, "
+                                   "or --target COLUMN,... for numbers to be predicted");
     if (!(c = s->private_ = hop_alloc(1, sizeof *c, e)))
         return HOP_ENOMEM;
     errno = 0;
@@ -241,7 +317,8 @@ read_value(struct hop_source *s, size_t i, float *out, struct hop_err *e)
     if (end == text || *end || !isfinite(v) || text[strcspn(text, "xXnN")]) {
         snprintf(what, sizeof what, "column \"%.100s\": \"%.100s\" is not a finite number",
                  c->names[i], text);
-        return fail_row(s, e, "only the label may be text", what);
+        return fail_row(s, e, s->target ? "classes are a --label" : "only the label may be text",
+                        what);
     }
     *out = v;
     return HOP_OK;
@@ -252,7 +329,7 @@ next(struct hop_source *s, struct hop_sample *out, bool *is_bad_sample, struct h
 {
     struct csv *c = s->private_;
     char what[100];
-    size_t i, n = 0;
+    size_t i;
     int rc;
 
     (void)is_bad_sample; /* a broken row is a broken table */
@@ -266,18 +343,19 @@ next(struct hop_source *s, struct hop_sample *out, bool *is_bad_sample, struct h
                  c->n_columns);
         return fail_row(s, e, NULL, what);
     }
-    if (!*field(c, c->i_label))
+    if (s->label && !*field(c, c->i_label))
         return fail_row(s, e, NULL, "the label is empty");
-    for (i = 0; i < c->n_columns; i++)
-        if (i != c->i_label && (rc = read_value(s, i, &c->values[n++], e)))
+    for (i = 0; i < c->n_values + c->n_targets; i++)
+        if ((rc = read_value(s, c->order[i], &c->values[i], e)))
             return rc;
     c->where.n = 0;
     hop_str_addf(&c->where, "%s:%lld", s->name, (long long)c->row_line);
     *out = (struct hop_sample){.kind = HOP_SAMPLE_VALUES,
                                .where = hop_str_c(&c->where),
-                               .class_name = field(c, c->i_label),
+                               .class_name = s->label ? field(c, c->i_label) : "",
                                .values = c->values,
-                               .n_values = (int64_t)n,
+                               .n_values = (int64_t)c->n_values,
+                               .n_targets = (int64_t)c->n_targets,
                                .columns = c->columns.s};
     return hop_str_check(&c->where, e);
 }
@@ -295,6 +373,7 @@ close_(struct hop_source *s)
     for (i = 0; i < c->n_columns; i++)
         free(c->names[i]);
     free(c->names);
+    free(c->order);
     free(c->values);
     free(c->starts);
     hop_str_clear(&c->text);
@@ -304,6 +383,6 @@ close_(struct hop_source *s)
 }
 
 const struct hop_source_kind hop_source_csv = {
-    "csv",  "a table with a header row; --label names the column of classes", probe, open_, next,
-    close_,
+    "csv", "a table with a header row; --label names the column of classes, --target numbers", probe,
+    open_, next, close_,
 };

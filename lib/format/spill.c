@@ -107,7 +107,7 @@ add_class(struct hop_spill *s, const struct hop_sample *x, const struct hop_spil
         return hop_fail(e, HOP_EFORMAT, x->where, "val may only have classes that train has",
                         "class \"%.200s\" is not in the train split", x->class_name);
     if (s->n_classes == HOP_MAX_CLASSES)
-        return hop_fail(e, HOP_EFORMAT, x->where, "is the label a number to be predicted?",
+        return hop_fail(e, HOP_EFORMAT, x->where, "a number to be predicted is a --target",
                         "more than %d classes", HOP_MAX_CLASSES);
     if (hop_grow(&s->classes, &s->cap_classes, s->n_classes + 1, sizeof *s->classes, e) ||
         hop_grow(&s->by_name, &s->cap_by_name, s->n_classes + 1, sizeof *s->by_name, e))
@@ -203,6 +203,7 @@ set_shape(struct hop_spill *s, const struct hop_spill *like, const struct hop_sp
     s->is_u8 = is_u8;
     s->c = like ? like->c : 1;
     s->n_values = like ? like->n_values : x->n_values;
+    s->n_targets = like ? like->n_targets : x->n_targets;
     s->h = o->h ? o->h : like ? like->h : h;
     s->w = o->w ? o->w : like ? like->w : w;
     s->first = hop_dup(like ? like->first : x->where, e);
@@ -263,7 +264,7 @@ add_values(struct hop_spill *s, const struct hop_spill *like, const struct hop_s
     if (like && strcmp(like->columns, x->columns))
         return hop_fail(e, HOP_EFORMAT, x->where, "same names in the same order",
                         "the columns are not those of the train split");
-    return add_record(s, c, 1, x->values, (size_t)x->n_values * sizeof(float), e);
+    return add_record(s, c, 1, x->values, (size_t)(x->n_values + x->n_targets) * sizeof(float), e);
 }
 
 /* One sample of any kind. *is_bad: the error concerns this picture only. */
@@ -329,7 +330,7 @@ hop_spill_fill(const struct hop_spill_options *o, const char *source, const stru
     int rc;
 
     *s = (struct hop_spill){.fd = -1};
-    if ((rc = hop_source_open(source, o->format, o->label, &src, e)))
+    if ((rc = hop_source_open(source, o->format, o->label, o->target, &src, e)))
         return rc;
     if (!(rc = open_file(s, o->dir, e)) && !(rc = fill(o, &src, like, s, e)) && !(rc = flush(s, e)))
         rc = number_classes(s, source, like, e);
@@ -407,7 +408,8 @@ hop_spill_next(struct hop_spill *s, int64_t *id, int64_t *c, const void **x, str
     head = hop_get_le64(s->buffer + s->at_buffer);
     *id = s->classes[head & UINT32_MAX].id;
     *c = (int64_t)(head >> 32);
-    n = s->is_u8 ? (size_t)(s->h * s->w * *c) : (size_t)s->n_values * sizeof(float);
+    n = s->is_u8 ? (size_t)(s->h * s->w * *c)
+                 : (size_t)(s->n_values + s->n_targets) * sizeof(float);
     if ((rc = need(s, RECORD_HEAD + n, e)))
         return rc;
     *x = s->buffer + s->at_buffer + RECORD_HEAD;

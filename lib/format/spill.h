@@ -2,7 +2,8 @@
  *
  * Memory does not grow with the data: the file lies in the output folder, unlinked as soon as it is
  * made, and is read from front to end as often as needed. Record: class (32 bits, by first
- * appearance), channels (32 bits), then U8 [h,w,channels] or F32 [n_values].
+ * appearance), channels (32 bits), then U8 [h,w,channels] or F32 [n_values +
+ * n_targets].
  */
 #ifndef HOP_FORMAT_SPILL_H
 #define HOP_FORMAT_SPILL_H
@@ -15,7 +16,7 @@
 struct hop_spill_options {
     const char *dir;    /* where the file lies */
     const char *format; /* NULL = guess */
-    const char *label;  /* CSV */
+    const char *label, *target; /* CSV */
     int64_t h, w;       /* 0 = as the first picture */
     bool want_skip_bad;
     bool (*progress)(const char *what, int64_t n_examples); /* false = stop; or NULL */
@@ -34,7 +35,7 @@ struct hop_spill {
     int64_t n_bad;
     bool is_u8;
     int64_t h, w, c;                 /* pictures: c = 3 as soon as one has colour, else 1 */
-    int64_t n_values;                /* tables */
+    int64_t n_values, n_targets;     /* tables */
     struct hop_spill_class *classes; /* by first appearance */
     size_t n_classes, cap_classes;
     size_t *by_name; /* [n_classes] */
@@ -55,7 +56,7 @@ int hop_spill_fill(const struct hop_spill_options *o, const char *source,
                    struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_spill_rewind, hop_spill_next - read the examples in the source's order. *id is the final
- * class, *c the channels of this example; *x is borrowed until the next call. HOP_EOF at the end.
+ * class, *c the channels of this example; *x is borrowed until the next call, targets behind values. HOP_EOF at the end.
  */
 void hop_spill_rewind(struct hop_spill *s);
 int hop_spill_next(struct hop_spill *s, int64_t *id, int64_t *c, const void **x,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/class_weight.h"
 
 /* Contents: 1 the config line, 2 fresh models, 3 from and to tensors, 4 data */
 
@@ -15,7 +16,7 @@ hop_train_conf_parse(const struct hop_json *config, const char *where, struct ho
                      struct hop_err *e)
 {
     static const char *const norms[] = {"auto", "standard", "unit", "none"};
-    const char *id = NULL, *optim = NULL, *loss = "categorical_crossentropy", *norm = "auto";
+    const char *id = NULL, *optim = NULL, *norm = "auto";
     size_t i;
     int rc;
 
@@ -23,17 +24,18 @@ hop_train_conf_parse(const struct hop_json *config, const char *where, struct ho
     if ((rc = hop_json_get_str(config, "id", true, where, &id, e)) ||
         (rc = hop_id_check(id, where, e)) ||
         (rc = hop_json_get_str(config, "optimizer", true, where, &optim, e)) ||
-        (rc = hop_json_get_str(config, "loss", false, where, &loss, e)) ||
         (rc = hop_json_get_str(config, "normalization", false, where, &norm, e)) ||
         (rc = hop_json_get_int(config, "batch_size", false, 1, 1 << 20, where, &c->batch_size,
                                e)) ||
         (rc = hop_json_get_int(config, "seed", false, 0, 9e15, where, &c->seed, e)) ||
         (rc = hop_json_get_int(config, "passes", false, 1, 1e6, where, &c->passes, e)) ||
         (rc = hop_json_get_int(config, "until", false, 1, 1e9, where, &c->until, e)) ||
-        (rc = hop_loss_find(loss, where, &c->loss, e)) ||
+        (rc = hop_loss_conf(config, where, &c->loss, e)) ||
         (rc = hop_optim_find(optim, where, &c->optim, e)) ||
         (rc = hop_optim_conf(c->optim, config, where, c->hyper, e)) ||
-        (rc = hop_lr_parse(config, where, &c->lr, e)))
+        (rc = hop_lr_parse(config, where, &c->lr, e)) ||
+        (rc = hop_metrics_parse(&c->metrics, hop_json_get(config, "metrics"), where, e)) ||
+        (rc = hop_class_weight_check(config, where, e)))
         return rc;
     snprintf(c->id, sizeof c->id, "%s", id);
     c->n_slots = c->optim->slots(c->hyper, c->slot_names);
@@ -70,7 +72,7 @@ open_net(const struct hop_json *config, const struct hop_json *architecture, con
     *t = (struct hop_training){0};
     if ((rc = hop_train_conf_parse(config, where, &t->conf, e)) ||
         (rc = hop_net_parse(architecture, where, &t->net, e)) ||
-        (rc = hop_loss_check(t->conf.loss, t->net, where, e)) || (rc = alloc_arenas(t, e)))
+        (rc = hop_loss_check(&t->conf.loss, t->net, where, e)) || (rc = alloc_arenas(t, e)))
         hop_training_clear(t);
     return rc;
 }
@@ -255,7 +257,7 @@ hop_training_clear(struct hop_training *t)
 
 /* ---- 4 data ---- */
 
-/* Does the net take examples of this shape and tell this many classes apart? */
+/* Does the net take examples of this shape, and has it an output for each class or target? */
 static int
 check_fit(const struct hop_training *t, const struct hop_dataset_info *d, const char *where,
           struct hop_err *e)
@@ -271,11 +273,7 @@ check_fit(const struct hop_training *t, const struct hop_dataset_info *d, const 
         return hop_fail(e, HOP_EFORMAT, where, "make shards of that size, or change the net",
                         "examples are %s, net \"%s\" wants %s", got, t->net->name, want);
     }
-    if (t->net->output.d[0] != d->n_classes)
-        return hop_fail(e, HOP_EFORMAT, where, "change the units of the net's last layer",
-                        "the data have %lld classes, net \"%s\" has %lld outputs",
-                        (long long)d->n_classes, t->net->name, (long long)t->net->output.d[0]);
-    return HOP_OK;
+    return hop_loss_check_data(&t->conf.loss, t->net, d, where, e);
 }
 
 int

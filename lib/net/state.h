@@ -11,6 +11,7 @@
 #include "format/shard.h"
 #include "net/loss.h"
 #include "net/lr.h"
+#include "net/metrics.h"
 #include "net/net.h"
 #include "net/optim.h"
 
@@ -22,13 +23,15 @@ struct hop_train_conf {
     struct hop_lr lr;
     int n_slots;
     const char *slot_names[HOP_MAX_SLOTS];
-    const struct hop_loss *loss;
+    struct hop_loss loss;
+    struct hop_metrics metrics; /* besides those that every evaluation reports */
     int64_t batch_size, seed, passes, until;
     enum { HOP_NORM_AUTO, HOP_NORM_STANDARD, HOP_NORM_UNIT, HOP_NORM_NONE } normalization;
 };
 
 /* hop_train_conf_parse - keys: id, optimizer ("sgd"), its hyperparameters, loss
- * ("categorical_crossentropy"), a learning-rate schedule (net/lr.h), batch_size (32), seed (1), passes (1), until (1), normalization
+ * ("categorical_crossentropy"; net/loss.h), a learning-rate schedule (net/lr.h), metrics (net/metrics.h), class_weight
+ * (net/class_weight.h), batch_size (32), seed (1), passes (1), until (1), normalization
  * ("auto" | "standard" (x-mean)/std | "unit" x/255 | "none"; auto = none for nets that start with
  * Rescaling or Normalization, else standard). Other keys pass. Err: HOP_EFORMAT. */
 int hop_train_conf_parse(const struct hop_json *config, const char *where,

@@ -49,6 +49,8 @@ hop_metric_is_less_better(const char *key)
     static const char *const more[] = {"acc", "accuracy", "auc", "precision", "recall", "f1", "r2"};
     size_t i, n = strlen(key), k;
 
+    if (!strncmp(key, "top_", 4))
+        return false;
     for (i = 0; i < HOP_LEN(more); i++) {
         k = strlen(more[i]);
         if (n >= k && !strcmp(key + n - k, more[i]))

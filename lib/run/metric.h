@@ -24,7 +24,8 @@ const char *hop_metric_key(const struct hop_metric *m, const struct hop_json *li
 double hop_metric_value(const struct hop_metric *m, const struct hop_json *line);
 
 /* hop_metric_is_less_better - as Keras guesses it: more is better of names that end in acc,
- * accuracy, auc (and precision, recall, f1, r2), less of all others. */
+ * accuracy, auc (and precision, recall, f1, r2, and those that begin with top_), less of all others.
+ */
 bool hop_metric_is_less_better(const char *key);
 
 /* hop_metric_is_of - is `line` the merged evaluation of m's split? */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "net/metrics.h"
 
 /* Contents: 1 appending and reading, 2 keys, 3 merging */
 
@@ -221,12 +222,17 @@ static void
 merge_member(struct hop_json *out, const char *key, const struct hop_json **parts, size_t n)
 {
     const struct hop_json *first = hop_json_get(parts[0], key);
-    double sum = 0, weight, n_examples = 0;
+    double sum = 0, weight, n_examples = 0, value;
     bool is_sum = !strcmp(key, "wall_s");
     size_t i;
 
-    if (!strcmp(key, "shard") || !strcmp(key, "shards") || !strcmp(key, "worker"))
+    if (!strcmp(key, "shard") || !strcmp(key, "shards") || !strcmp(key, "worker") ||
+        !strcmp(key, "counts"))
         return;
+    if (n > 1 && hop_metrics_merge(key, parts, n, &value)) {
+        hop_json_set_real(out, key, value);
+        return;
+    }
     for (i = 0; i < n && is_number(hop_json_get(parts[i], key)); i++) {
         weight = hop_json_real(hop_json_get(parts[i], "examples"));
         sum += hop_json_real(hop_json_get(parts[i], key)) * (is_sum ? 1 : weight);

@@ -40,8 +40,8 @@ const struct hop_json *hop_eval_find(const struct hop_json *lines, int64_t itera
                                      const char *split, const char *shard);
 
 /* hop_eval_merge - the eval/1 line that the parts of (iteration, split) among `lines` make
- * together: examples and wall_s summed, other numbers averaged by examples, texts kept where all
- * agree; no "shard". Parts are taken in the order of their names, so the order of arrival changes
+ * together: examples and wall_s summed, precision and recall made of the sums of "counts"
+ * (net/metrics.h), other numbers averaged by examples, texts kept where all agree; no "shard". Parts are taken in the order of their names, so the order of arrival changes
  * nothing. *out is NULL when not all parts are there. Err: HOP_EFORMAT at `where` when the parts
  * contradict one another. */
 int hop_eval_merge(const struct hop_json *lines, int64_t iteration, const char *split,

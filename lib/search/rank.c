@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "net/metrics.h"
 #include "run/runlog.h"
 
 /* Contents: 1 values, 2 ranking, 3 records, 4 the table */

@@ -54,9 +54,9 @@ die(const char *what, const struct hop_err *e)
     exit(1);
 }
 
-/* input: "7,5,3"; layers: any of the above, then Dense(N_CLASSES) and softmax are added. */
+/* input: "7,5,3"; layers: any of the above, then Dense(units, act) is added. */
 __attribute__((unused)) static struct hop_net *
-make_net(const char *input, const char *layers)
+make_net_to(const char *input, const char *layers, int units, const char *act)
 {
     bool is_graph = strstr(layers, "inbound_nodes");
     struct hop_str text = {0};
@@ -68,9 +68,9 @@ make_net(const char *input, const char *layers)
                  "{\"class_name\":\"%s\",\"config\":{\"name\":\"t\",\"layers\":["
                  "{\"class_name\":\"InputLayer\",%s\"config\":{\"batch_input_shape\":[null,%s]}},"
                  "%s{\"class_name\":\"Dense\",%s\"config\":{\"units\":%d,"
-                 "\"activation\":\"softmax\"}}]%s}}",
+                 "\"activation\":\"%s\"}}]%s}}",
                  is_graph ? "Functional" : "Sequential", is_graph ? "\"name\":\"in\"," : "", input,
-                 layers, is_graph ? "\"name\":\"out\",\"inbound_nodes\":[\"top\"]," : "", N_CLASSES,
+                 layers, is_graph ? "\"name\":\"out\",\"inbound_nodes\":[\"top\"]," : "", units, act,
                  is_graph ? ",\"output_layers\":[[\"out\",0,0]]" : "");
     if (hop_json_parse(hop_str_c(&text), text.n, layers, &j, &e) ||
         hop_net_parse(j, layers, &net, &e))
@@ -78,6 +78,13 @@ make_net(const char *input, const char *layers)
     hop_json_free(j);
     hop_str_clear(&text);
     return net;
+}
+
+/* The same with Dense(N_CLASSES) and softmax. */
+__attribute__((unused)) static struct hop_net *
+make_net(const char *input, const char *layers)
+{
+    return make_net_to(input, layers, N_CLASSES, "softmax");
 }
 
 /* One of the zoo. */
@@ -110,7 +117,7 @@ struct test_data {
     struct hop_examples x;
     void *pixels;
     int32_t *y;
-    float *mean, *inv_std;
+    float *mean, *inv_std, *t;
 };
 
 /* n random examples: U8 for images, F32 for flat inputs. */
@@ -152,6 +159,7 @@ clear_data(struct test_data *d)
     free(d->y);
     free(d->mean);
     free(d->inv_std);
+    free(d->t);
 }
 
 /* A state with random weights, biases and statistics too; slots zero. */
@@ -227,6 +235,84 @@ make_spec(const struct hop_net *net, int64_t batch, const char *optim, const cha
         die(hyper ? hyper : "spec", &e);
     hop_json_free(j);
     return s;
+}
+
+/* ---- losses: every kind, every option, classes and targets ---- */
+
+/* clang-format off */
+static const struct loss_row {
+    const char *name, *loss; /* JSON */
+    int units;
+    const char *act;       /* of the last layer */
+    int n_classes;         /* 0 = targets, one for each unit */
+    bool is_weighted;
+} loss_rows[] = {
+    {"softmax", "\"categorical_crossentropy\"", 5, "softmax", 5, false},
+    {"softmax, class weights", "\"categorical_crossentropy\"", 5, "softmax", 5, true},
+    {"softmax of logits", "{\"name\":\"categorical_crossentropy\",\"from_logits\":true}", 5, "linear", 5, true},
+    {"softmax smoothed", "{\"name\":\"categorical_crossentropy\",\"label_smoothing\":0.2}", 5, "softmax", 5, true},
+    {"softmax of logits, smoothed",
+     "{\"name\":\"categorical_crossentropy\",\"from_logits\":true,\"label_smoothing\":0.1}", 5, "tanh", 5, false},
+    {"softmax of targets", "{\"name\":\"categorical_crossentropy\",\"label_smoothing\":0.1}", 4, "softmax", 0, false},
+    {"sparse", "\"sparse_categorical_crossentropy\"", 5, "softmax", 5, true},
+    {"sparse of logits", "{\"name\":\"sparse_categorical_crossentropy\",\"from_logits\":true}", 5, "linear", 5, false},
+    {"sigmoid, one output", "\"binary_crossentropy\"", 1, "sigmoid", 2, true},
+    {"sigmoid, K outputs", "\"binary_crossentropy\"", 5, "sigmoid", 5, true},
+    {"sigmoid of logits", "{\"name\":\"binary_crossentropy\",\"from_logits\":true}", 1, "linear", 2, false},
+    {"sigmoid smoothed", "{\"name\":\"bce\",\"label_smoothing\":0.3}", 1, "sigmoid", 2, false},
+    {"sigmoid of targets", "{\"name\":\"bce\",\"from_logits\":true,\"label_smoothing\":0.1}", 3, "linear", 0, false},
+    {"mse", "\"mse\"", 1, "linear", 0, false},
+    {"mse, 3 targets", "\"mean_squared_error\"", 3, "linear", 0, false},
+    {"mse of softmax", "\"mse\"", 5, "softmax", 5, true},
+    {"mse of sigmoid", "\"mse\"", 1, "sigmoid", 2, true},
+    {"mae", "\"mae\"", 2, "linear", 0, false},
+    {"mae of tanh", "\"mean_absolute_error\"", 2, "tanh", 0, false},
+    {"huber", "\"huber\"", 2, "linear", 0, false},
+    {"huber, delta", "{\"class_name\":\"Huber\",\"config\":{\"delta\":0.4}}", 2, "elu", 0, false},
+    {"huber of classes", "{\"name\":\"huber\",\"delta\":0.5}", 5, "softmax", 5, true},
+};
+/* clang-format on */
+
+static const float test_class_weight[N_CLASSES] = {0.5f, 1.75f, 3, 0.25f, 1};
+
+/* The row's data: n examples with its classes or targets. */
+__attribute__((unused)) static struct test_data
+make_loss_data(const struct loss_row *r, const struct hop_net *net, int64_t n, uint64_t key)
+{
+    struct test_data d = make_data(net, n, key);
+    bool is_share = hop_shape_len(&net->output) > 1 && strstr(r->loss, "entropy");
+    struct hop_err e = {0};
+    int64_t i;
+
+    d.x.n_classes = r->n_classes;
+    d.x.class_weight = r->is_weighted ? test_class_weight : NULL;
+    for (i = 0; i < n && r->n_classes; i++)
+        d.y[i] = d.y[i] % r->n_classes;
+    if (r->n_classes)
+        return d;
+    d.t = hop_alloc_floats((size_t)(n * r->units), &e);
+    for (i = 0; i < n * r->units; i++) {
+        d.t[i] = uniform(key + 2, (uint64_t)i);
+        d.t[i] = is_share ? 0.5f + 0.45f * d.t[i] : 2 * d.t[i];
+    }
+    d.x.y = NULL;
+    d.x.t = d.t;
+    d.x.n_targets = r->units;
+    return d;
+}
+
+/* The loss of a row into a spec. */
+__attribute__((unused)) static void
+set_loss(const char *text, struct hop_plan_spec *spec)
+{
+    struct hop_err e = {0};
+    struct hop_json *j = NULL;
+
+    if (hop_json_parse(text, strlen(text), text, &j, &e) ||
+        hop_loss_parse(j, text, &spec->loss, &e) ||
+        hop_loss_check(&spec->loss, spec->net, text, &e))
+        die(text, &e);
+    hop_json_free(j);
 }
 
 #endif

@@ -181,14 +181,12 @@ norm(const float *v, size_t n)
 }
 
 static void
-test_row(const struct row *r)
+compare(const char *name, const struct hop_plan_spec *spec, const struct test_data *x)
 {
-    struct hop_net *net = make_net(r->input, r->layers);
-    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
-    struct test_data x = make_data(net, 6, 41);
+    const struct hop_net *net = spec->net;
     struct hop_state s = make_state(net, NULL, 8);
-    struct test_run f32 = start(&hop_device_ref, &spec, &x);
-    struct test_run f64 = start(&hop_device_ref64, &spec, &x);
+    struct test_run f32 = start(&hop_device_ref, spec, x);
+    struct test_run f64 = start(&hop_device_ref64, spec, x);
     struct hop_err e = {0};
     float *gradient = hop_alloc_floats(net->n_params, &e);
     float *scratch = hop_alloc_floats(net->n_params, &e);
@@ -197,7 +195,7 @@ test_row(const struct row *r)
 
     s.step = 3;
     if (f32.ops->load(f32.p, &s, &e) || f32.ops->gradient(f32.p, f32.x, &pass, gradient, &loss, &e))
-        die(r->name, &e);
+        die(name, &e);
     loss64 = loss_at(&f64, &s, scratch);
     whole = norm(gradient, net->n_params);
     for (int i = 0; i < net->n_weights; i++) {
@@ -215,20 +213,78 @@ test_row(const struct row *r)
             }
         }
     }
-    ok(fabs(loss - loss64) <= 1e-6 * loss64, "%s: the loss in float and in double", r->name);
-    ok(max <= tolerance && whole > 0.01, "%s: finite differences (%.1e %s)", r->name, max, where);
+    ok(fabs(loss - loss64) <= 1e-6 * loss64, "%s: the loss in float and in double", name);
+    ok(max <= tolerance && whole > 0.01, "%s: finite differences (%.1e %s)", name, max, where);
     free(gradient);
     free(scratch);
     stop(&f32);
     stop(&f64);
     clear_state(&s);
+}
+
+static void
+test_row(const struct row *r)
+{
+    struct hop_net *net = make_net(r->input, r->layers);
+    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
+    struct test_data x = make_data(net, 6, 41);
+
+    compare(r->name, &spec, &x);
     clear_data(&x);
+    hop_net_free(net);
+}
+
+static void
+test_loss(const struct loss_row *r)
+{
+    struct hop_net *net = make_net_to("7", DENSE(9, tanh), r->units, r->act);
+    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
+    struct test_data x = make_loss_data(r, net, 6, 41);
+
+    set_loss(r->loss, &spec);
+    compare(r->name, &spec, &x);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+/* No loss, and none of its options, without a row. */
+static void
+test_rows_are_complete(void)
+{
+    struct hop_net *net = make_net("7", "");
+    struct hop_plan_spec spec = {.net = net};
+    const struct hop_loss_kind *list;
+    struct hop_err e;
+    struct hop_json *j;
+    size_t n, i, k;
+
+    for (list = hop_loss_list(&n), i = 0; i < n; i++) {
+        unsigned seen = 0;
+
+        for (k = 0; k < HOP_LEN(loss_rows); k++) {
+            const char *text = loss_rows[k].loss;
+
+            e = (struct hop_err){0};
+            if (hop_json_parse(text, strlen(text), text, &j, &e) ||
+                hop_loss_parse(j, text, &spec.loss, &e))
+                die(text, &e);
+            hop_json_free(j);
+            if (spec.loss.kind == &list[i])
+                seen |= 8u | (spec.loss.from_logits ? HOP_LOSS_FROM_LOGITS : 0) |
+                        (spec.loss.label_smoothing > 0 ? HOP_LOSS_SMOOTHING : 0) |
+                        (spec.loss.delta != 1 ? HOP_LOSS_DELTA : 0);
+        }
+        ok(seen == (8u | list[i].options), "%s and its options have rows", list[i].name);
+    }
     hop_net_free(net);
 }
 
 int
 main(void)
 {
+    for (size_t i = 0; i < HOP_LEN(loss_rows); i++)
+        test_loss(&loss_rows[i]);
+    test_rows_are_complete();
     for (size_t i = 0; i < HOP_LEN(rows); i++)
         test_row(&rows[i]);
     return tap_end();

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "engine/engine.h"
 #include "format/json.h"
+#include "net/metrics.h"
 #include "tap.h"
 
 /* Norm-wise relative errors that pass. Of the weights after ten steps 1e-4 everywhere. Of the
@@ -26,6 +27,7 @@ static const struct {
     double ref, others;
 } change_tolerance[] = {
     {"optimizers", 1e-4, 1e-4},      {"layers-gap", 1e-4, 2e-2},   {"layers-flat", 1e-4, 2e-2},
+    {"losses", 1e-4, 1e-4},
     {"optimizers2", 1e-4, 1e-4},     {"more-layers", 1e-4, 2e-2},  {"small-resnet", 1e-4, 2e-2},
     {"small-mobilenet", 3e-4, 2e-2}, /* Adam enlarges the rounding of its small gradients */
     {"regularizers", 1e-4, 1e-3},    {"sequences", 1e-4, 1e-3},
@@ -35,12 +37,14 @@ static const struct {
 struct golden {
     struct hop_json *j;
     struct hop_net *net;
-    int64_t n, n_eval, n_classes, batch_size;
+    int64_t n, n_eval, n_classes, n_targets, batch_size;
     bool is_u8;
     double ref_tolerance, tolerance; /* of changes */
     void *x, *x_eval;
     int32_t *y, *y_eval;
+    float *t, *t_eval, *class_weight; /* or NULL */
     float *mean, *inv_std;
+    const struct hop_json *loss, *start;
 };
 
 static void
@@ -118,6 +122,32 @@ make_examples(const struct golden *g, const char *key_name, int64_t n, void **x,
     }
 }
 
+/* n rows of targets: numbers in [0, 1) for a cross-entropy, which add up to 1 for a categorical one,
+ * else numbers in [-2, 2). */
+static float *
+make_targets(const struct golden *g, const char *key_name, int64_t n)
+{
+    const char *name = hop_json_str(hop_json_get(g->loss, "name"));
+    struct hop_err e = {0};
+    float *t = hop_alloc_floats((size_t)(n * g->n_targets), &e), u, sum;
+    int64_t K = g->n_targets, i, k;
+
+    if (!t)
+        die(&e);
+    name = name ? name : hop_json_str(g->loss);
+    for (i = 0; i < n * g->n_targets; i++) {
+        u = (float)(draw(key_of(g, key_name) ^ 1, (uint64_t)i, 0, 0) >> 8) * 0x1p-23f - 1.0f;
+        t[i] = strstr(name, "entropy") ? u * 0.5f + 0.5f : u * 2.0f;
+    }
+    for (i = 0; i < n && !strcmp(name, "categorical_crossentropy"); i++) {
+        for (sum = 0, k = 0; k < K; k++)
+            sum += t[i * K + k];
+        for (k = 0; k < K; k++)
+            t[i * K + k] /= sum;
+    }
+    return t;
+}
+
 /* ---- reading ---- */
 
 static void
@@ -130,6 +160,26 @@ parse_net(const struct hop_json *net, const char *path, struct hop_net **out)
         hop_net_parse(net ? net : own, path, out, &e))
         die(&e);
     hop_json_free(own);
+}
+
+static void
+make_all_examples(struct golden *g)
+{
+    make_examples(g, "train", g->n, &g->x, &g->y);
+    make_examples(g, "eval", g->n_eval, &g->x_eval, &g->y_eval);
+    g->t = g->n_targets ? make_targets(g, "train", g->n) : NULL;
+    g->t_eval = g->n_targets ? make_targets(g, "eval", g->n_eval) : NULL;
+}
+
+static void
+free_examples(struct golden *g)
+{
+    free(g->x);
+    free(g->x_eval);
+    free(g->y);
+    free(g->y_eval);
+    free(g->t);
+    free(g->t_eval);
 }
 
 static void
@@ -158,17 +208,45 @@ read_golden(const char *name, struct golden *g)
         g->mean[i] = (float)hop_json_real(hop_json_get(g->j, "mean"));
         g->inv_std[i] = (float)hop_json_real(hop_json_get(g->j, "inv_std"));
     }
-    make_examples(g, "train", g->n, &g->x, &g->y);
-    make_examples(g, "eval", g->n_eval, &g->x_eval, &g->y_eval);
+    g->loss = hop_json_get(g->j, "loss");
+    g->start = hop_json_get(g->j, "start");
+    make_all_examples(g);
+}
+
+/* A case with a net and a loss of its own: the golden as it would be with them. */
+static struct golden
+golden_of(const struct golden *g, const struct hop_json *c, const char *file)
+{
+    const struct hop_json *w = hop_json_get(c, "class_weight");
+    struct golden own = *g;
+    struct hop_err e = {0};
+    size_t i;
+
+    parse_net(hop_json_get(c, "net"), file, &own.net);
+    own.loss = hop_json_get(c, "objective");
+    own.start = hop_json_get(c, "start");
+    own.n_classes = get_int(c, "classes");
+    own.n_targets = hop_json_int(hop_json_get(c, "n_targets"));
+    make_all_examples(&own);
+    if (w && !(own.class_weight = hop_alloc_floats(hop_json_len(w), &e)))
+        die(&e);
+    for (i = 0; i < hop_json_len(w); i++)
+        own.class_weight[i] = (float)hop_json_real(hop_json_at(w, i));
+    return own;
+}
+
+static void
+free_own(struct golden *own)
+{
+    free_examples(own);
+    free(own->class_weight);
+    hop_net_free(own->net);
 }
 
 static void
 free_golden(struct golden *g)
 {
-    free(g->x);
-    free(g->x_eval);
-    free(g->y);
-    free(g->y_eval);
+    free_examples(g);
     free(g->mean);
     free(g->inv_std);
     hop_net_free(g->net);
@@ -194,7 +272,7 @@ start_state(const struct golden *g, const struct hop_json *c, const char *const 
     for (i = 0; i < g->net->n_weights; i++) {
         const struct hop_weight *w = &g->net->weights[i];
 
-        range = hop_json_get(hop_json_get(g->j, "start"), w->name);
+        range = hop_json_get(g->start, w->name);
         if (hop_json_len(range) != 2) {
             printf("Bail out! Keras has no weight \"%s\"\n", w->name);
             exit(1);
@@ -355,14 +433,19 @@ static void
 bind(const struct golden *g, const struct hop_device_ops *ops, struct bench *b)
 {
     struct hop_examples x = {g->x, g->is_u8,     g->net->input, g->y,
-                             g->n, g->n_classes, g->mean,       g->inv_std};
+                             g->n, g->n_classes, g->mean,       g->inv_std,
+                             g->t, g->n_targets, g->class_weight};
     struct hop_err e = {0};
+
+    if (g->t)
+        x.y = NULL;
 
     b->ops = ops;
     if (ops->open(0, 1, &b->dev, &e) || ops->bind(b->dev, &x, &b->train, &e))
         die(&e);
     x.x = g->x_eval;
-    x.y = g->y_eval;
+    x.y = g->t ? NULL : g->y_eval;
+    x.t = g->t_eval;
     x.n = g->n_eval;
     if (ops->bind(b->dev, &x, &b->eval, &e))
         die(&e);
@@ -376,10 +459,11 @@ unbind(struct bench *b)
     b->ops->close(b->dev);
 }
 
-/* One pass over the training examples, then one evaluation; s is loaded and stored. */
+/* One pass over the training examples, then one evaluation, whose predictions are [n_eval, K]; s is
+ * loaded and stored. */
 static int
 run(const struct golden *g, const struct bench *b, struct hop_plan_spec *spec, struct hop_state *s,
-    struct hop_result *train, struct hop_result *eval, struct hop_err *e)
+    struct hop_result *train, struct hop_result *eval, float *predictions, struct hop_err *e)
 {
     struct hop_pass pass = {key_of(g, "shuffle"),
                             key_of(g, "dropout"),
@@ -391,6 +475,8 @@ run(const struct golden *g, const struct bench *b, struct hop_plan_spec *spec, s
     struct hop_plan *p;
     int rc;
 
+    if (!predictions)
+        return HOP_ENOMEM;
     if ((rc = ops->compile(b->dev, spec, &p, e)))
         return rc;
     if (!(rc = ops->load(p, s, e)) && !(rc = ops->train(p, b->train, &pass, train, e)))
@@ -401,9 +487,38 @@ run(const struct golden *g, const struct bench *b, struct hop_plan_spec *spec, s
     if (rc || (rc = ops->compile(b->dev, spec, &p, e)))
         return rc;
     if (!(rc = ops->load(p, s, e)))
-        rc = ops->evaluate(p, b->eval, NULL, eval, e);
+        rc = ops->evaluate(p, b->eval, predictions, eval, e);
     ops->plan_free(p);
     return rc;
+}
+
+/* Where the case has Keras's metrics: are those of the predictions the same? */
+static bool
+has_metrics(const struct golden *g, const struct hop_json *c, const float *predictions)
+{
+    const struct hop_json *want = hop_json_get(c, "eval_metrics");
+    struct hop_dataset_info info = {.n_classes = g->t ? 0 : g->n_classes, .n_targets = g->n_targets};
+    struct hop_json *line = hop_json_object();
+    struct hop_metrics extra = {0}, m;
+    struct hop_tally t;
+    struct hop_err e = {0};
+    bool is_ok = true;
+    void *it;
+
+    for (it = hop_json_first(want); it; it = hop_json_next(want, it))
+        if (hop_metrics_add(&extra, hop_json_it_key(it), "golden", &e))
+            die(&e);
+    if (hop_metrics_choose(&m, &extra, &info, g->net->output.d[0], "golden", &e) ||
+        hop_tally_init(&t, &m, g->net->output.d[0], info.n_classes, false, &e))
+        die(&e);
+    hop_tally_add(&t, predictions, g->n_eval, g->t ? NULL : g->y_eval, g->t_eval);
+    hop_tally_put(&t, line, false);
+    for (it = hop_json_first(want); it; it = hop_json_next(want, it))
+        is_ok &= is_near(want, hop_json_it_key(it),
+                         hop_json_real(hop_json_get(line, hop_json_it_key(it))), 1e-5);
+    hop_tally_clear(&t);
+    hop_json_free(line);
+    return is_ok;
 }
 
 static void
@@ -419,31 +534,48 @@ test_case(const struct golden *g, const char *file, const struct hop_json *c, co
     struct errors er;
     bool is_ref = !strcmp(b->ops->name, "ref");
     double pass = is_ref ? g->ref_tolerance : g->tolerance, loss_pass = fmin(pass, 1e-4);
+    float *predictions = hop_alloc_floats((size_t)(g->n_eval * g->net->output.d[0]), &e);
     bool is_ok;
     int n_slots;
 
     if (hop_optim_find(hop_json_str(hop_json_get(conf, "optimizer")), file, &spec.optim, &e) ||
         hop_optim_conf(spec.optim, conf, file, spec.optim_conf, &e) ||
         hop_lr_parse(conf, file, &spec.lr, &e) ||
-        hop_loss_find(hop_json_str(hop_json_get(g->j, "loss")), file, &spec.loss, &e))
+        hop_loss_parse(g->loss, file, &spec.loss, &e) ||
+        hop_loss_check(&spec.loss, g->net, file, &e))
         die(&e);
     n_slots = spec.optim->slots(spec.optim_conf, slot_names);
     before.optim = after.optim = spec.optim;
     start_state(g, c, slot_names, n_slots, &before);
     start_state(g, c, slot_names, n_slots, &after);
-    if (run(g, b, &spec, &after, &train, &eval, &e))
+    if (run(g, b, &spec, &after, &train, &eval, predictions, &e))
         printf("# %s: %s\n", e.where, e.what);
     er = compare(c, &before, &after, slot_names, n_slots);
-    is_ok = is_near(c, "loss", train.loss, loss_pass) & is_same(c, "n_correct", train.n_correct) &
+    is_ok = (is_near(c, "loss", train.loss, loss_pass) & is_same(c, "n_correct", train.n_correct) &
             is_near(c, "lr", train.lr, 1e-6) & is_near(c, "eval_loss", eval.loss, loss_pass) &
             is_same(c, "eval_n_correct", eval.n_correct) & (train.n_steps == 10) &
             (after.step == before.step + 10) & !er.is_missing & (er.n_tensors > 0) &
-            (er.weight <= weight_tolerance) & (er.slot <= pass) & (er.change <= pass);
+            (er.weight <= weight_tolerance) & (er.slot <= pass) & (er.change <= pass)) &&
+            has_metrics(g, c, predictions);
     ok(is_ok, "%s: %s: %s: %d tensors, error %.1e, of slots %.1e, of the change %.1e (%s)",
        b->ops->name, file, hop_json_str(hop_json_get(c, "name")), er.n_tensors, er.weight, er.slot,
        er.change, er.worst);
+    free(predictions);
     free_state(&before);
     free_state(&after);
+}
+
+static void
+test_own(const struct golden *g, const char *file, const struct hop_json *c,
+         const struct hop_device_ops *ops)
+{
+    struct golden own = golden_of(g, c, file);
+    struct bench b;
+
+    bind(&own, ops, &b);
+    test_case(&own, file, c, &b);
+    unbind(&b);
+    free_own(&own);
 }
 
 static bool
@@ -507,8 +639,14 @@ test_file(size_t i_file, const char *device)
         if (device && strcmp(device, (*d)->name))
             continue;
         bind(&g, *d, &b);
-        for (i = 0; i < hop_json_len(cases); i++)
-            test_case(&g, name, hop_json_at(cases, i), &b);
+        for (i = 0; i < hop_json_len(cases); i++) {
+            const struct hop_json *c = hop_json_at(cases, i);
+
+            if (hop_json_get(c, "net"))
+                test_own(&g, name, c, *d);
+            else
+                test_case(&g, name, c, &b);
+        }
         if (hop_json_get(g.j, "has_keras3") && !strcmp((*d)->name, "ref"))
             test_keras3(&g, name, &b);
         unbind(&b);

@@ -345,7 +345,7 @@ test_configs(void)
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"schedule\":\"cosine\"}", "needs \"decay_steps\""},
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"schedule\":\"piecewise\",\"boundaries\":[5],"
          "\"factors\":[1]}", "do not fit each other"},
-        {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"loss\":\"mae\"}", "unknown loss \"mae\""},
+        {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"loss\":\"hinge\"}", "unknown loss \"hinge\""},
         {"{\"id\":\"a\",\"optimizer\":\"sgd\",\"nesterov\":1}", "\"nesterov\" is a whole number"},
         {"{\"optimizer\":\"sgd\"}", "\"id\" is missing"},
     };

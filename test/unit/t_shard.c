@@ -1,6 +1,7 @@
 /* Shards: the deal (each example once, balanced, the same for the same input), the reader against
  * damage, and every kind of source cut short. */
 #include <ftw.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -192,6 +193,84 @@ test_seed(void)
     hop_manifest_clear(&d);
 }
 
+/* Targets: every row once, each with its own two targets, in the order of the option; per_class and
+ * balance of tables with classes. */
+static void
+test_targets(void)
+{
+    struct hop_shard_options o = {.dir = at("targets"), .source = at("t.csv"), .target = "b,a",
+                                  .n_shards = 3, .val_fraction = 0.2, .seed = 1};
+    int seen[101] = {0}, i, n_once = 0;
+    struct hop_manifest m, again;
+    struct hop_str s = {0};
+    struct hop_shard shard;
+    struct hop_err e = {0};
+    bool is_right = true;
+    char path[500];
+    int64_t k;
+
+    hop_str_add(&s, "a,number,b,c\n");
+    for (i = 0; i < 101; i++)
+        hop_str_addf(&s, "%d,%d,%d.5,7\n", 3 * i, i, -i);
+    put_file(at("t.csv"), s.s, s.n);
+    hop_str_clear(&s);
+    ok(!hop_shard_make(&o, &m, &e) && m.info.n_targets == 2 && !m.info.n_classes &&
+           !strcmp(m.info.targets[0], "b") && !strcmp(m.info.targets[1], "a") &&
+           m.info.dims[0] == 2 && m.val.examples == 20 && is_balanced(&m, &m.train),
+       "shards with targets %s", e.what);
+    for (i = 0; i < 6; i++) {
+        snprintf(path, sizeof path, "%s/%s-%03d.safetensors", o.dir, i < 3 ? "train" : "val", i % 3);
+        if (hop_shard_open(path, &shard, &e)) {
+            is_right = ok(false, "%s: %s", e.where, e.what);
+            continue;
+        }
+        is_right = is_right && !shard.y && shard.t && shard.info.n_targets == 2;
+        for (k = 0; k < shard.n && is_right; k++) {
+            int row = (int)((const float *)shard.x)[2 * k];
+
+            seen[row]++;
+            is_right = ((const float *)shard.x)[2 * k + 1] == 7 &&
+                       shard.t[2 * k] == (float)-row - (row ? 0.5f : -0.5f) &&
+                       shard.t[2 * k + 1] == (float)(3 * row);
+        }
+        hop_shard_close(&shard);
+    }
+    for (i = 0; i < 101; i++)
+        n_once += seen[i] == 1;
+    ok(is_right && n_once == 101, "each row once, with its targets (%d of 101)", n_once);
+    o.want_force = true;
+    o.target = "a";
+    ok(!hop_shard_make(&o, &again, &e) && strcmp(again.info.dataset, m.info.dataset) &&
+           again.info.dims[0] == 3,
+       "other targets make another data set %s", e.what);
+    hop_manifest_clear(&m);
+    hop_manifest_clear(&again);
+}
+
+static void
+test_per_class(void)
+{
+    struct hop_manifest m;
+    struct hop_shard s;
+    struct hop_err e = {0};
+    int64_t n[2] = {0};
+    int64_t i;
+
+    make_table(200, 2);
+    ok(!make_data(at("counts"), 3, 0.25, 1, &m, &e) &&
+           !hop_shard_open(at("counts/val-001.safetensors"), &s, &e) && s.info.per_class,
+       "a val shard knows the classes of train %s", e.what);
+    for (i = 0; i < m.train.n_shards; i++) {
+        n[0] += m.train.shards[i].per_class[0];
+        n[1] += m.train.shards[i].per_class[1];
+    }
+    ok(s.info.per_class[0] == n[0] && s.info.per_class[1] == n[1] && n[0] != n[1] &&
+           n[0] + n[1] == m.train.examples,
+       "%d and %d of %d", (int)n[0], (int)n[1], (int)m.train.examples);
+    hop_shard_close(&s);
+    hop_manifest_clear(&m);
+}
+
 static void
 test_stats(void)
 {
@@ -252,6 +331,57 @@ test_damage(void)
 }
 
 /* A shard with right digests and one thing impossible. */
+/* The same of shards with targets: y F32 [2,2]. */
+static void
+test_forged_targets(void)
+{
+    static const struct {
+        const char *what, *key, *value;
+        float last;
+        int n_dims_y;
+        int64_t n_row;
+    } rows[] = {
+        {NULL, "hop.targets", "[\"a\",\"b\"]", 4, 2, 2},
+        {"target nan is not finite", "hop.targets", "[\"a\",\"b\"]", NAN, 2, 2},
+        {"target infinite", "hop.targets", "[\"a\",\"b\"]", -INFINITY, 2, 2},
+        {"a name too few", "hop.targets", "[\"a\"]", 4, 2, 2},
+        {"a name too many", "hop.targets", "[\"a\",\"b\",\"c\"]", 4, 2, 2},
+        {"a name is a number", "hop.targets", "[\"a\",1]", 4, 2, 2},
+        {"classes for targets", "hop.classes", "[\"a\",\"b\"]", 4, 2, 2},
+        {"y has one dimension", "hop.targets", "[\"a\",\"b\"]", 4, 1, 4},
+        {"rows of one", "hop.targets", "[\"a\",\"b\"]", 4, 2, 1},
+    };
+    static const uint8_t x[2 * 2 * 2 * 3];
+    size_t i;
+
+    for (i = 0; i < HOP_LEN(rows); i++) {
+        const float y[4] = {1, 2, 3, rows[i].last};
+        struct hop_meta meta[] = {
+            {"hop.kind", "shard/1"}, {"hop.dataset", "0123456789abcdef0123456789abcdef"},
+            {"hop.split", "val"},    {"hop.index", "0"},
+            {"hop.count", "2"},      {rows[i].key, rows[i].value},
+            {"hop.mean", "[1,2,3]"}, {"hop.std", "[1,2,3]"},
+        };
+        struct hop_tensor t[2] = {
+            {.name = "y", .dtype_name = "F32", .n_dims = rows[i].n_dims_y,
+             .dims = {rows[i].n_dims_y == 1 ? 4 : 2, rows[i].n_row}, .data = y,
+             .n_bytes = rows[i].n_row == 1 ? 8 : sizeof y},
+            {.name = "x", .dtype_name = "U8", .n_dims = 4, .dims = {2, 2, 2, 3}, .data = x,
+             .n_bytes = sizeof x},
+        };
+        struct hop_shard s;
+        struct hop_err e = {0};
+        FILE *file = fopen(at("forged.safetensors"), "wb");
+        int rc = hop_st_write(fileno(file), "forged", t, 2, meta, HOP_LEN(meta), &e);
+
+        fclose(file);
+        if (!rc && !(rc = hop_shard_open(at("forged.safetensors"), &s, &e)))
+            hop_shard_close(&s);
+        ok(rows[i].what ? rc == HOP_EFORMAT : !rc, "%s: %s",
+           rows[i].what ? rows[i].what : "targets as they should be", e.what);
+    }
+}
+
 struct forged {
     const char *what;
     const char *key, *value; /* metadata to change; value NULL = leave out */
@@ -357,7 +487,7 @@ read_all(const char *name, const char *format, struct hop_err *e)
     struct hop_sample x;
     bool is_bad;
     int64_t n = 0;
-    int rc = hop_source_open(name, format, "class", &s, e);
+    int rc = hop_source_open(name, format, "class", NULL, &s, e);
 
     if (rc)
         return rc;
@@ -525,9 +655,12 @@ main(void)
     test_deal(100, 3, 1, 0.2);
     test_deal(5000, 100, 16, 0.15);
     test_seed();
+    test_targets();
+    test_per_class();
     test_stats();
     test_damage();
     test_forged();
+    test_forged_targets();
     test_idx();
     test_cifar();
     test_csv();

@@ -1,67 +1,66 @@
-/* Softmax and cross-entropy, from the logits, in one fixed order. */
-#include "base/num.h"
+/* Predictions, loss and its gradient: ref's arithmetic over the program's batch. */
+#include <string.h>
 #include "engine/cpu/plan.h"
-
-static float
-row_max(const float *z, int64_t K)
-{
-    float max = z[0];
-
-    for (int64_t k = 1; k < K; k++)
-        max = z[k] > max ? z[k] : max;
-    return max;
-}
+#include "engine/ref/loss.h"
 
 void
 hop_cpu_softmax(const float *z, int64_t n, int64_t K, float *p)
 {
-    for (int64_t i = 0; i < n; i++, z += K, p += K) {
-        float max = row_max(z, K), sum = 0;
-
-        for (int64_t k = 0; k < K; k++) {
-            p[k] = hop_expf(z[k] - max);
-            sum += p[k];
-        }
-        for (int64_t k = 0; k < K; k++)
-            p[k] = p[k] / sum;
-    }
+    for (int64_t i = 0; i < n; i++)
+        ref_softmax_row(z + i * K, p + i * K, K);
 }
 
-double
-hop_cpu_xent(const float *z, const int32_t *y, int64_t n, int64_t K)
+static const float *
+logits(const struct hop_cpu_prog *g)
 {
-    double total = 0;
+    return g->values[g->plan->n_ops].buf->p;
+}
 
-    for (int64_t i = 0; i < n; i++, z += K) {
-        float max = row_max(z, K), sum = 0;
+static int64_t
+n_outputs(const struct hop_cpu_prog *g)
+{
+    return g->plan->spec.net->output.d[0];
+}
 
-        for (int64_t k = 0; k < K; k++)
-            sum += hop_expf(z[k] - max);
-        total += (double)(hop_logf(sum) - (z[y[i]] - max));
-    }
-    return total;
+static struct ref_targets
+targets(const struct hop_cpu_prog *g, const struct hop_data *x)
+{
+    return (struct ref_targets){.y = x->x.y ? g->y : NULL, .t = x->x.t ? g->t : NULL,
+                                .class_weight = g->is_training ? x->x.class_weight : NULL};
 }
 
 void
-hop_cpu_xent_gradient(const float *p, const int32_t *y, int64_t n, int64_t K, float *dz)
+hop_cpu_targets_row(struct hop_cpu_prog *g, const struct hop_data *x, int64_t from, int64_t to)
 {
-    for (int64_t i = 0; i < n; i++, p += K, dz += K)
-        for (int64_t k = 0; k < K; k++)
-            dz[k] = (p[k] - (k == y[i] ? 1.0f : 0.0f)) / (float)n;
+    int64_t K = x->x.n_targets;
+
+    if (x->x.y)
+        g->y[to] = x->x.y[from];
+    if (x->x.t)
+        memcpy(g->t + to * K, x->x.t + from * K, (size_t)K * sizeof *g->t);
 }
 
-int64_t
-hop_cpu_hits(const float *p, const int32_t *y, int64_t n, int64_t K, int64_t *confusion)
+void
+hop_cpu_link(struct hop_cpu_prog *g)
 {
-    int64_t n_hits = 0, best;
+    ref_loss_link(&g->plan->spec.loss, logits(g), g->n, n_outputs(g), g->p);
+}
 
-    for (int64_t i = 0; i < n; i++, p += K) {
-        best = 0;
-        for (int64_t k = 1; k < K; k++)
-            best = p[k] > p[best] ? k : best;
-        n_hits += best == y[i];
-        if (confusion)
-            confusion[y[i] * K + best]++;
-    }
-    return n_hits;
+void
+hop_cpu_score(struct hop_cpu_prog *g, const struct hop_data *x, struct hop_result *r)
+{
+    struct ref_targets t = targets(g, x);
+
+    hop_cpu_link(g);
+    r->loss += ref_loss_sum(&g->plan->spec.loss, logits(g), g->n, n_outputs(g), &t);
+    r->n_correct += ref_loss_hits(g->p, g->n, n_outputs(g), &t);
+    r->n_examples += g->n;
+}
+
+void
+hop_cpu_loss_gradient(struct hop_cpu_prog *g, const struct hop_data *x, int64_t n_batch)
+{
+    struct ref_targets t = targets(g, x);
+
+    ref_loss_gradient(&g->plan->spec.loss, g->p, g->n, n_outputs(g), &t, n_batch, g->dz);
 }

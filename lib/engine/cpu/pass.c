@@ -4,12 +4,6 @@
 #include "base/rng.h"
 #include "engine/cpu/plan.h"
 
-static const float *
-logits(const struct hop_cpu_prog *g)
-{
-    return g->values[g->plan->n_ops].buf->p;
-}
-
 /* Examples at, at+1, ... of the pass's order (perm NULL: the shard's) into the program's input. */
 static void
 gather(struct hop_cpu_prog *g, const struct hop_data *d, const struct hop_perm *perm, int64_t at)
@@ -19,22 +13,16 @@ gather(struct hop_cpu_prog *g, const struct hop_data *d, const struct hop_perm *
         int64_t from = perm ? (int64_t)hop_perm_at(perm, (uint64_t)(at + i)) : at + i;
 
         hop_cpu_input_row(d, from, &g->values[0], i);
-        if (d->x.y)
-            g->y[i] = d->x.y[from];
+        hop_cpu_targets_row(g, d, from, i);
     }
 }
 
-/* From logits to the program's probabilities; the batch's loss and hits are added to r. */
+/* From logits to predictions; the batch's loss and hits are added to r. */
 static void
-score(struct hop_cpu_prog *g, int64_t *confusion, struct hop_result *r)
+score(struct hop_cpu_prog *g, const struct hop_data *x, struct hop_result *r)
 {
-    int64_t K = g->plan->spec.net->output.d[0];
-    double penalty = hop_cpu_penalty(g->plan);
-
-    hop_cpu_softmax(logits(g), g->n, K, g->p);
-    r->loss += hop_cpu_xent(logits(g), g->y, g->n, K) + penalty * (double)g->n;
-    r->n_correct += hop_cpu_hits(g->p, g->y, g->n, K, confusion);
-    r->n_examples += g->n;
+    hop_cpu_score(g, x, r);
+    r->loss += hop_cpu_penalty(g->plan) * (double)g->n;
 }
 
 static void
@@ -46,8 +34,8 @@ finish(struct hop_result *r)
 
 /* Forward, loss and backward over the gathered batch. */
 static int
-differentiate(struct hop_cpu_prog *g, const struct hop_pass *pass, struct hop_result *r,
-              struct hop_err *e)
+differentiate(struct hop_cpu_prog *g, const struct hop_data *x, const struct hop_pass *pass,
+              struct hop_result *r, struct hop_err *e)
 {
     struct hop_cpu_now now = {pass->dropout_key, (uint32_t)g->plan->step};
     struct hop_cpu_value *z = &g->values[g->plan->n_ops];
@@ -56,29 +44,13 @@ differentiate(struct hop_cpu_prog *g, const struct hop_pass *pass, struct hop_re
     if ((rc = hop_cpu_prog_run(g, HOP_CPU_PREPARE, &now, e)) ||
         (rc = hop_cpu_prog_run(g, HOP_CPU_FORWARD, &now, e)))
         return rc;
-    score(g, NULL, r);
+    score(g, x, r);
     if (!z->wants_grad)
         return HOP_OK;
-    hop_cpu_xent_gradient(g->p, g->y, g->n, g->plan->spec.net->output.d[0], g->dz);
+    hop_cpu_loss_gradient(g, x, g->n);
     if ((rc = hop_cpu_prog_run(g, HOP_CPU_BACKWARD, &now, e)))
         return rc;
     hop_cpu_add_penalty_gradient(g->plan);
-    return HOP_OK;
-}
-
-static int
-check_data(const struct hop_plan *p, const struct hop_data *x, bool wants_labels, struct hop_err *e)
-{
-    if (hop_shape_len(&x->x.shape) != hop_shape_len(&p->spec.net->input) ||
-        x->c != p->spec.net->input.d[p->spec.net->input.n_dims - 1])
-        return hop_fail(e, HOP_EFORMAT, "device cpu", NULL, "the data have not the net's shape");
-    if (p->spec.net->output.n_dims != 1)
-        return hop_fail(e, HOP_EFORMAT, p->spec.net->name, "put a Flatten layer at the end",
-                        "the net's output is not flat");
-    if (wants_labels && (!x->x.y || x->x.n_classes > p->spec.net->output.d[0]))
-        return hop_fail(e, HOP_EFORMAT, "device cpu", NULL,
-                        "%lld classes do not fit the net's output of %lld",
-                        (long long)x->x.n_classes, (long long)p->spec.net->output.d[0]);
     return HOP_OK;
 }
 
@@ -110,14 +82,14 @@ hop_cpu_train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pas
     int rc;
 
     *r = (struct hop_result){0};
-    if ((rc = check_data(p, x, true, e)) || (rc = programs(p, n, true, &full, &tail, e)))
+    if ((rc = hop_examples_check(&x->x, &p->spec, true, e)) || (rc = programs(p, n, true, &full, &tail, e)))
         return rc;
     hop_perm_init(&perm, (uint64_t)n, pass->shuffle_key, (uint32_t)pass->visit,
                   (uint32_t)pass->i_pass);
     for (at = 0; at < n; at += g->n) {
         g = n - at >= B ? full : tail;
         gather(g, x, &perm, at);
-        if ((rc = differentiate(g, pass, r, e)))
+        if ((rc = differentiate(g, x, pass, r, e)))
             return rc;
         r->lr = hop_cpu_update(p);
         r->n_steps++;
@@ -151,45 +123,45 @@ prepare(struct hop_cpu_prog *full, struct hop_cpu_prog *tail, struct hop_err *e)
 }
 
 int
-hop_cpu_evaluate(struct hop_plan *p, struct hop_data *x, int64_t *confusion, struct hop_result *r,
+hop_cpu_evaluate(struct hop_plan *p, struct hop_data *x, float *predictions, struct hop_result *r,
                  struct hop_err *e)
 {
     struct hop_cpu_prog *full, *tail, *g;
-    int64_t at;
+    int64_t K = p->spec.net->output.d[0], at;
     int rc;
 
     *r = (struct hop_result){0};
-    if ((rc = check_data(p, x, true, e)) || (rc = programs(p, x->x.n, false, &full, &tail, e)) ||
+    if ((rc = hop_examples_check(&x->x, &p->spec, true, e)) || (rc = programs(p, x->x.n, false, &full, &tail, e)) ||
         (rc = prepare(full, tail, e)))
         return rc;
     for (at = 0; at < x->x.n; at += g->n) {
         g = x->x.n - at >= p->spec.batch_size ? full : tail;
         if ((rc = infer(g, x, at, e)))
             return rc;
-        score(g, confusion, r);
+        score(g, x, r);
+        if (predictions)
+            memcpy(predictions + at * K, g->p, (size_t)(g->n * K) * sizeof(float));
     }
     finish(r);
     return HOP_OK;
 }
 
 int
-hop_cpu_predict(struct hop_plan *p, struct hop_data *x, float *probabilities, struct hop_err *e)
+hop_cpu_predict(struct hop_plan *p, struct hop_data *x, float *predictions, struct hop_err *e)
 {
     int64_t K = p->spec.net->output.d[0], at;
     struct hop_cpu_prog *full, *tail, *g;
     int rc;
 
-    if ((rc = check_data(p, x, false, e)) || (rc = programs(p, x->x.n, false, &full, &tail, e)) ||
+    if ((rc = hop_examples_check(&x->x, &p->spec, false, e)) || (rc = programs(p, x->x.n, false, &full, &tail, e)) ||
         (rc = prepare(full, tail, e)))
         return rc;
     for (at = 0; at < x->x.n; at += g->n) {
         g = x->x.n - at >= p->spec.batch_size ? full : tail;
         if ((rc = infer(g, x, at, e)))
             return rc;
-        if (p->ends_in_softmax)
-            hop_cpu_softmax(logits(g), g->n, K, probabilities + at * K);
-        else
-            memcpy(probabilities + at * K, logits(g), (size_t)(g->n * K) * sizeof(float));
+        hop_cpu_link(g);
+        memcpy(predictions + at * K, g->p, (size_t)(g->n * K) * sizeof(float));
     }
     return HOP_OK;
 }
@@ -205,12 +177,12 @@ hop_cpu_gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *
     int rc;
 
     hop_dn_threads(p->d->n_threads);
-    if ((rc = check_data(p, x, true, e)) || (rc = hop_cpu_prog_get(p, n, true, &g, e)))
+    if ((rc = hop_examples_check(&x->x, &p->spec, true, e)) || (rc = hop_cpu_prog_get(p, n, true, &g, e)))
         return rc;
     hop_perm_init(&perm, (uint64_t)x->x.n, pass->shuffle_key, (uint32_t)pass->visit,
                   (uint32_t)pass->i_pass);
     gather(g, x, &perm, 0);
-    if ((rc = differentiate(g, pass, &r, e)))
+    if ((rc = differentiate(g, x, pass, &r, e)))
         return rc;
     finish(&r);
     *loss = r.loss;

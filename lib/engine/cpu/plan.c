@@ -128,7 +128,7 @@ build_forward(struct hop_cpu_prog *g, struct hop_err *e)
                 hop_cpu_buf_put(x->buf);
         }
     }
-    return hop_cpu_value_any(g, g->plan->n_ops, e);
+    return hop_cpu_value_f32(g, g->plan->n_ops, e);
 }
 
 static int
@@ -170,6 +170,7 @@ build(struct hop_cpu_prog *g, struct hop_err *e)
         !(g->values = hop_cpu_own(g, (n_ops + 1) * sizeof *g->values, e)) ||
         !(g->nodes = hop_cpu_own(g, n_ops * sizeof *g->nodes, e)) ||
         !(g->y = hop_cpu_own(g, (size_t)g->n * sizeof *g->y, e)) ||
+        !(g->t = hop_cpu_own(g, (size_t)(g->n * k) * sizeof *g->t, e)) ||
         !(g->p = hop_cpu_own(g, (size_t)(g->n * k) * sizeof *g->p, e)))
         return HOP_ENOMEM;
     describe_values(g);
@@ -304,7 +305,6 @@ hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct h
                 struct hop_err *e)
 {
     const struct hop_net *net = spec->net;
-    const struct hop_layer *last = &net->layers[net->n_layers - 1];
     struct hop_cpu_prog *g;
     struct hop_plan *p;
     bool is_bf16;
@@ -319,9 +319,7 @@ hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct h
     p->is_bf16 = is_bf16;
     p->d = d;
     p->spec = *spec;
-    p->ends_in_softmax = !strcmp(last->kind->op, "Activation") && last->out_shape.n_dims == 1 &&
-                         ((const struct hop_activation *)last->params)->act == HOP_SOFTMAX;
-    p->n_ops = net->n_layers - p->ends_in_softmax;
+    p->n_ops = net->n_layers - hop_loss_is_fused(&spec->loss, net);
     if (spec->is_training)
         p->n_slots = spec->optim->slots(spec->optim_conf, NULL);
     p->weights = hop_alloc((size_t)net->n_weights, sizeof *p->weights, e);

@@ -132,7 +132,8 @@ struct hop_cpu_prog {
     struct hop_cpu_step *lists[HOP_CPU_N_LISTS];
     size_t n_steps[HOP_CPU_N_LISTS], cap_steps[HOP_CPU_N_LISTS];
     int32_t *y; /* [n] labels of the batch */
-    float *p;   /* [n,K] probabilities */
+    float *t;   /* [n,K] targets, where the data have them */
+    float *p;   /* [n,K] predictions */
     float *dz;  /* [n,K] where backward reads the loss's gradient; NULL if not wanted */
     struct hop_cpu_owned *owned;
     size_t bytes; /* owned; not the pool */
@@ -142,8 +143,7 @@ struct hop_cpu_prog {
 struct hop_plan {
     struct hop_device *d;
     struct hop_plan_spec spec;
-    int n_ops; /* layers that run as steps: all, or all but a final softmax */
-    bool ends_in_softmax;
+    int n_ops; /* layers that run as steps: all, or all but a last one that is the loss's */
     bool is_bf16; /* activations, their gradients and kernels' copies; else float32 */
     struct hop_dn_set *set; /* of the weights' layouts */
     struct hop_cpu_weight *weights;
@@ -289,9 +289,9 @@ int hop_cpu_linear_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
 
 int hop_cpu_train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
                   struct hop_result *r, struct hop_err *e);
-int hop_cpu_evaluate(struct hop_plan *p, struct hop_data *x, int64_t *confusion,
+int hop_cpu_evaluate(struct hop_plan *p, struct hop_data *x, float *predictions,
                      struct hop_result *r, struct hop_err *e);
-int hop_cpu_predict(struct hop_plan *p, struct hop_data *x, float *probabilities,
+int hop_cpu_predict(struct hop_plan *p, struct hop_data *x, float *predictions,
                     struct hop_err *e);
 int hop_cpu_gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
                      float *gradient, double *loss, struct hop_err *e);
@@ -300,12 +300,15 @@ int hop_cpu_gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pa
 
 /* hop_cpu_softmax - z [n,K] in, p [n,K] overwritten. */
 void hop_cpu_softmax(const float *z, int64_t n, int64_t K, float *p);
-/* hop_cpu_xent - sum over examples of the cross-entropy of logits z [n,K] against classes y [n]. */
-double hop_cpu_xent(const float *z, const int32_t *y, int64_t n, int64_t K);
-/* hop_cpu_xent_gradient - dz [n,K] overwritten: (p - onehot(y)) / n. */
-void hop_cpu_xent_gradient(const float *p, const int32_t *y, int64_t n, int64_t K, float *dz);
-/* hop_cpu_hits - how many rows of p have their maximum at y; confusion [K,K] added to, or NULL. */
-int64_t hop_cpu_hits(const float *p, const int32_t *y, int64_t n, int64_t K, int64_t *confusion);
+/* hop_cpu_targets_row - class or targets of example `from` of x, as row `to` of the batch. */
+void hop_cpu_targets_row(struct hop_cpu_prog *g, const struct hop_data *x, int64_t from,
+                         int64_t to);
+/* hop_cpu_link - the batch's predictions, in g->p. */
+void hop_cpu_link(struct hop_cpu_prog *g);
+/* hop_cpu_score - the same; the batch's loss, a sum without penalties, hits and n added to r. */
+void hop_cpu_score(struct hop_cpu_prog *g, const struct hop_data *x, struct hop_result *r);
+/* hop_cpu_loss_gradient - after hop_cpu_score: g->dz overwritten, the sum's gradient / n_batch. */
+void hop_cpu_loss_gradient(struct hop_cpu_prog *g, const struct hop_data *x, int64_t n_batch);
 
 /* ---- input.c ---- */
 

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "engine/ref/loss.h"
 
 /* To add a layer here: ref_NAME.c and a row. */
 #define ROWS(X)                                                                                    \
@@ -101,6 +102,10 @@ struct hop_plan {
     struct hop_plan_spec spec;
     struct node *nodes;
     real *x;          /* [batch, in] */
+    int32_t *y;       /* [batch] classes, or */
+    float *t;         /* [batch, K] targets */
+    real *p;          /* [batch, K] predictions, where the net gives logits */
+    bool is_fused;    /* the loss reads the input of the last layer */
     float *weights;   /* [n_params] canonical, what the optimizer moves */
     real *w;          /* the same as reals: weights itself when real is float */
     real *g;          /* [n_params] gradients */
@@ -150,6 +155,9 @@ plan_free(struct hop_plan *p)
     for (i = 0; i < HOP_MAX_SLOTS; i++)
         free(p->slots[i]);
     free(p->x);
+    free(p->y);
+    free(p->t);
+    free(p->p);
     free(p->parts);
     free(p->nodes);
     free(p);
@@ -182,6 +190,19 @@ alloc_arenas(struct hop_plan *p, struct hop_err *e)
             return HOP_ENOMEM;
     p->bytes += net->n_trainable * sizeof(float) * (size_t)n_slots;
     return HOP_OK;
+}
+
+/* What a batch is compared with, and its predictions. */
+static int
+alloc_batch(struct hop_plan *p, struct hop_err *e)
+{
+    size_t n = (size_t)p->spec.batch_size, K = (size_t)p->spec.net->output.d[0];
+
+    p->bytes += n * (sizeof *p->y + K * sizeof *p->t);
+    p->y = hop_alloc(n, sizeof *p->y, e);
+    p->t = hop_alloc(n * K, sizeof *p->t, e);
+    p->p = alloc_reals(p, n * K, e);
+    return p->y && p->t && p->p ? HOP_OK : HOP_ENOMEM;
 }
 
 static int
@@ -273,7 +294,10 @@ compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan 
     p->spec = *spec;
     p->nodes = hop_alloc((size_t)spec->net->n_layers, sizeof *p->nodes, e);
     p->x = alloc_reals(p, (size_t)spec->batch_size * (size_t)hop_shape_len(&spec->net->input), e);
+    p->is_fused = hop_loss_is_fused(&spec->loss, spec->net);
     rc = p->nodes && p->x ? alloc_arenas(p, e) : HOP_ENOMEM;
+    if (!rc)
+        rc = alloc_batch(p, e);
     for (i = 0; i < spec->net->n_layers && !rc; i++)
         rc = compile_layer(p, i, &n_widest, e);
     if (!rc && spec->is_training && !(rc = alloc_tree(p, n_widest, e)))
@@ -331,7 +355,7 @@ store(struct hop_plan *p, struct hop_state *s, struct hop_err *e)
 
 /* ---- 3 one batch ---- */
 
-/* Example `from` of d, normalised, to row `to` of p->x. */
+/* Example `from` of d, normalised, to row `to` of p->x; its class or targets. */
 static void
 gather(struct hop_plan *p, const struct hop_data *d, int64_t from, int64_t to)
 {
@@ -343,6 +367,17 @@ gather(struct hop_plan *p, const struct hop_data *d, int64_t from, int64_t to)
     for (i = 0; i < n; i++)
         x[i] = ((d->x.is_u8 ? (real)u8[i] : (real)f32[i]) - (real)d->x.mean[i % C]) *
                (real)d->x.inv_std[i % C];
+    if (d->x.y)
+        p->y[to] = d->x.y[from];
+    for (i = 0; d->x.t && i < d->x.n_targets; i++)
+        p->t[to * d->x.n_targets + i] = d->x.t[from * d->x.n_targets + i];
+}
+
+static struct ref_targets
+targets(const struct hop_plan *p, const struct hop_data *d, bool is_training)
+{
+    return (struct ref_targets){.y = d->x.y ? p->y : NULL, .t = d->x.t ? p->t : NULL,
+                                .class_weight = is_training ? d->x.class_weight : NULL};
 }
 
 static struct ref_step
@@ -406,20 +441,6 @@ backward_layer(struct hop_plan *p, struct ref_step *s, int i)
     }
 }
 
-/* Loss of one example from its logits. */
-static real
-xent(const real *z, int32_t y, int64_t K)
-{
-    real max = z[0], sum = 0;
-    int64_t i;
-
-    for (i = 1; i < K; i++)
-        max = z[i] > max ? z[i] : max;
-    for (i = 0; i < K; i++)
-        sum += real_exp(z[i] - max);
-    return real_log(sum) - (z[y] - max);
-}
-
 /* l1 * sum of absolute values + l2 * sum of squares over all regularised weights, in order, in
  * double. */
 static double
@@ -467,46 +488,50 @@ add_penalty_gradient(struct hop_plan *p)
     }
 }
 
-/* Add the batch's loss (mean times n) and hits to r; labels are y. */
-static void
-score(const struct hop_plan *p, int64_t n, const int32_t *y, int64_t *confusion,
-      struct hop_result *r)
+/* What the loss reads. */
+static const real *
+logits(const struct hop_plan *p)
+{
+    int l = p->spec.net->n_layers - 1, from = p->spec.net->layers[l].in[0];
+
+    return !p->is_fused ? p->nodes[l].y : from < 0 ? p->x : p->nodes[from].y;
+}
+
+static const real *
+predictions(const struct hop_plan *p, int64_t n)
 {
     const struct hop_net *net = p->spec.net;
-    int64_t K = net->output.d[0], i, j, best;
-    int from = net->layers[net->n_layers - 1].in[0];
-    const real *z = from < 0 ? p->x : p->nodes[from].y;
-    const real *prob = p->nodes[net->n_layers - 1].y;
-    double sum = 0;
 
-    for (i = 0; i < n; i++, z += K, prob += K) {
-        sum += (double)xent(z, y[i], K);
-        for (best = 0, j = 1; j < K; j++)
-            best = prob[j] > prob[best] ? j : best;
-        r->n_correct += best == y[i];
-        if (confusion)
-            confusion[y[i] * K + best]++;
-    }
-    r->loss += sum + penalty(p) * (double)n;
+    if (p->is_fused || hop_loss_link(&p->spec.loss) == HOP_LINEAR)
+        return p->nodes[net->n_layers - 1].y;
+    REF_NAME(loss_link)(&p->spec.loss, logits(p), n, net->output.d[0], p->p);
+    return p->p;
+}
+
+/* Add the batch's loss (mean times n) and hits to r. */
+static void
+score(const struct hop_plan *p, int64_t n, const struct ref_targets *t, struct hop_result *r)
+{
+    int64_t K = p->spec.net->output.d[0];
+
+    r->loss += REF_NAME(loss_sum)(&p->spec.loss, logits(p), n, K, t) + penalty(p) * (double)n;
+    r->n_correct += REF_NAME(loss_hits)(predictions(p, n), n, K, t);
     r->n_examples += n;
 }
 
 /* From the loss back to p->g. */
 static void
-backward(struct hop_plan *p, struct ref_step *s, const int32_t *y)
+backward(struct hop_plan *p, struct ref_step *s, const struct ref_targets *t)
 {
     const struct hop_net *net = p->spec.net;
-    int64_t K = net->output.d[0], i, j;
-    int l = net->n_layers - 1, from = net->layers[l].in[0];
-    const real *prob = p->nodes[l].y;
-    real *dz = from < 0 ? NULL : p->nodes[from].dy;
+    int l = net->n_layers - 1, from = p->is_fused ? net->layers[l].in[0] : l;
 
-    for (i = 0; dz && i < s->n; i++)
-        for (j = 0; j < K; j++)
-            dz[i * K + j] = (prob[i * K + j] - (j == y[i] ? 1 : 0)) / (real)s->n;
+    if (from >= 0)
+        REF_NAME(loss_gradient)(&p->spec.loss, predictions(p, s->n), s->n, net->output.d[0], t,
+                                s->n, p->nodes[from].dy);
     for (l = 0; l < net->n_layers; l++)
         p->nodes[l].has_dy = false;
-    for (l = net->n_layers - 2; l >= 0; l--)
+    for (l = net->n_layers - 1 - p->is_fused; l >= 0; l--)
         backward_layer(p, s, l);
     add_penalty_gradient(p);
 }
@@ -567,18 +592,15 @@ finish(struct hop_result *r)
     r->is_diverged = !isfinite(r->loss);
 }
 
-/* Batch [at, at+n) of the pass's order into p->x and y. */
+/* Batch [at, at+n) of the pass's order into p->x and its targets. */
 static void
 gather_shuffled(struct hop_plan *p, const struct hop_data *d, const struct hop_perm *perm,
-                int64_t at, int64_t n, int32_t *y)
+                int64_t at, int64_t n)
 {
-    int64_t i, from;
+    int64_t i;
 
-    for (i = 0; i < n; i++) {
-        from = (int64_t)hop_perm_at(perm, (uint64_t)(at + i));
-        gather(p, d, from, i);
-        y[i] = d->x.y[from];
-    }
+    for (i = 0; i < n; i++)
+        gather(p, d, (int64_t)hop_perm_at(perm, (uint64_t)(at + i)), i);
 }
 
 static int
@@ -586,68 +608,84 @@ train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, struc
       struct hop_err *e)
 {
     int64_t at, n, B = p->spec.batch_size;
+    struct ref_targets t = targets(p, x, true);
     struct hop_perm perm;
     struct ref_step s;
-    int32_t *y = hop_alloc((size_t)B, sizeof *y, e);
+    int rc;
 
     *r = (struct hop_result){0};
-    if (!y)
-        return HOP_ENOMEM;
+    if ((rc = hop_examples_check(&x->x, &p->spec, true, e)))
+        return rc;
     hop_perm_init(&perm, (uint64_t)x->x.n, pass->shuffle_key, (uint32_t)pass->visit,
                   (uint32_t)pass->i_pass);
     for (at = 0; at < x->x.n; at += n) {
         n = x->x.n - at < B ? x->x.n - at : B;
-        gather_shuffled(p, x, &perm, at, n, y);
+        gather_shuffled(p, x, &perm, at, n);
         s = begin_step(p, n, pass);
         forward(p, &s);
-        score(p, n, y, NULL, r);
-        backward(p, &s, y);
+        score(p, n, &t, r);
+        backward(p, &s, &t);
         update(p, r);
         if (pass->progress)
             pass->progress(pass->progress_arg, at + n, x->x.n);
     }
     finish(r);
-    free(y);
     return HOP_OK;
 }
 
+/* Predictions [n,K] of the batch as floats. */
+static void
+put_predictions(const struct hop_plan *p, int64_t n, float *out)
+{
+    const real *v = predictions(p, n);
+    int64_t i;
+
+    for (i = 0; i < n * p->spec.net->output.d[0]; i++)
+        out[i] = (float)v[i];
+}
+
 static int
-evaluate(struct hop_plan *p, struct hop_data *x, int64_t *confusion, struct hop_result *r,
+evaluate(struct hop_plan *p, struct hop_data *x, float *predictions, struct hop_result *r,
          struct hop_err *e)
 {
     int64_t at, n, i, B = p->spec.batch_size;
+    struct ref_targets t = targets(p, x, false);
     struct ref_step s;
+    int rc;
 
-    (void)e;
     *r = (struct hop_result){0};
+    if ((rc = hop_examples_check(&x->x, &p->spec, true, e)))
+        return rc;
     for (at = 0; at < x->x.n; at += n) {
         n = x->x.n - at < B ? x->x.n - at : B;
         for (i = 0; i < n; i++)
             gather(p, x, at + i, i);
         s = begin_step(p, n, NULL);
         forward(p, &s);
-        score(p, n, x->x.y + at, confusion, r);
+        score(p, n, &t, r);
+        if (predictions)
+            put_predictions(p, n, predictions + at * p->spec.net->output.d[0]);
     }
     finish(r);
     return HOP_OK;
 }
 
 static int
-predict(struct hop_plan *p, struct hop_data *x, float *probabilities, struct hop_err *e)
+predict(struct hop_plan *p, struct hop_data *x, float *predictions, struct hop_err *e)
 {
-    const struct hop_net *net = p->spec.net;
-    int64_t at, n, i, B = p->spec.batch_size, K = net->output.d[0];
+    int64_t at, n, i, B = p->spec.batch_size;
     struct ref_step s;
+    int rc;
 
-    (void)e;
+    if ((rc = hop_examples_check(&x->x, &p->spec, false, e)))
+        return rc;
     for (at = 0; at < x->x.n; at += n) {
         n = x->x.n - at < B ? x->x.n - at : B;
         for (i = 0; i < n; i++)
             gather(p, x, at + i, i);
         s = begin_step(p, n, NULL);
         forward(p, &s);
-        for (i = 0; i < n * K; i++)
-            probabilities[at * K + i] = (float)p->nodes[net->n_layers - 1].y[i];
+        put_predictions(p, n, predictions + at * p->spec.net->output.d[0]);
     }
     return HOP_OK;
 }
@@ -657,24 +695,24 @@ gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, fl
          double *loss, struct hop_err *e)
 {
     int64_t B = p->spec.batch_size, n = x->x.n < B ? x->x.n : B;
+    struct ref_targets t = targets(p, x, true);
     struct hop_result r = {0};
     struct hop_perm perm;
     struct ref_step s;
-    int32_t *y = hop_alloc((size_t)n, sizeof *y, e);
     const struct hop_weight *w;
     size_t k;
-    int i;
+    int i, rc;
 
-    if (!y)
-        return HOP_ENOMEM;
+    if ((rc = hop_examples_check(&x->x, &p->spec, true, e)))
+        return rc;
     hop_perm_init(&perm, (uint64_t)x->x.n, pass->shuffle_key, (uint32_t)pass->visit,
                   (uint32_t)pass->i_pass);
-    gather_shuffled(p, x, &perm, 0, n, y);
+    gather_shuffled(p, x, &perm, 0, n);
     s = begin_step(p, n, pass);
     memset(p->g, 0, p->spec.net->n_params * sizeof(real));
     forward(p, &s);
-    score(p, n, y, NULL, &r);
-    backward(p, &s, y);
+    score(p, n, &t, &r);
+    backward(p, &s, &t);
     finish(&r);
     *loss = r.loss;
     for (i = 0; i < p->spec.net->n_weights; i++) {
@@ -682,7 +720,6 @@ gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, fl
         for (k = w->offset; k < w->offset + (size_t)w->n; k++)
             gradient[k] = w->is_trainable ? (float)p->g[k] : 0.0f;
     }
-    free(y);
     return HOP_OK;
 }
 

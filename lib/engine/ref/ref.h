@@ -16,7 +16,8 @@
  *  - softmax: subtract the maximum; sum of exponentials ascending; divide
  *  - Add, Multiply: inputs in order; a value that several layers read gets its gradient from the last
  *    reader first, then + the one before it, and so on
- *  - loss of an example: log(sum) - (z_y - max); examples are summed in order in double
+ *  - loss of an example: of a softmax log(sum) - (z_y - max); targets, outputs and the other losses
+ *    as ref_loss.c has them, outputs ascending; examples are summed in order in double
  *  - regularizers: after all gradients, dw += (2 * l2) * w, then dw += l1 * sign(w), sign(0) = 0; the
  *    loss gets l1 * sum(|w|) + l2 * sum(w^2), in order, in double
  *  - exp, log, tanh are lib/base/num.h's; sqrt and division are IEEE's

@@ -1,4 +1,5 @@
 /* Activations, softmax over the last axis. SELU's constants are Keras's. */
+#include "engine/ref/loss.h"
 #include "engine/ref/ref.h"
 
 #define SELU_SCALE ((real)1.05070098735548049342)
@@ -44,8 +45,8 @@ swish_slope(real x)
     return s + x * s * (1 - s);
 }
 
-static void
-softmax_row(const real *x, real *y, int64_t n)
+void
+REF_NAME(softmax_row)(const real *x, real *y, int64_t n)
 {
     real max = x[0], sum = 0;
     int64_t i;
@@ -113,7 +114,7 @@ forward(const struct ref_step *s, const struct hop_layer *l, real *const *w, con
         break;
     case HOP_SOFTMAX:
         for (i = 0; i < n; i += m)
-            softmax_row(x + i, y + i, m);
+            REF_NAME(softmax_row)(x + i, y + i, m);
         break;
     }
 }

@@ -160,8 +160,43 @@ def dropouts(model):
     return found
 
 
-def target(spec, y):
-    return y if spec["loss"].startswith("sparse") else np.eye(spec["classes"], dtype=F)[y]
+def target(spec, y, key):
+    """Class ids, one-hot, or with n_targets numbers in [0, 1) of a cross-entropy (rows that add up
+    to 1 of a categorical one), else in [-2, 2)."""
+    k, name = spec.get("n_targets", 0), loss_name(spec["loss"])
+    if k:
+        u = draw(key ^ 1, len(y) * k).reshape(len(y), k)
+        u = (u >> np.uint32(8)).astype(F) * F(2.0 ** -23) - F(1)
+        if "entropy" not in name:
+            return u * F(2)
+        u = u * F(0.5) + F(0.5)
+        return u / u.sum(1, keepdims=True) if name == "categorical_crossentropy" else u
+    if name.startswith("sparse") or spec.get("units") == 1:
+        return y
+    return np.eye(spec["classes"], dtype=F)[y]
+
+
+def loss_name(loss):
+    return loss if isinstance(loss, str) else loss["name"]
+
+
+def keras_loss(loss):
+    """A config line's loss as Keras's"""
+    if isinstance(loss, str):
+        return loss
+    loss = dict(loss)
+    name = "".join(w.capitalize() for w in loss.pop("name").split("_"))
+    return getattr(tf.keras.losses, name)(**loss)
+
+
+def hits(spec):
+    """Keras takes an output over 0.5 for class 1, also where it is a logit."""
+    if spec.get("n_targets"):
+        return []
+    if spec.get("units") == 1 and not isinstance(spec["loss"], str) and \
+            spec["loss"].get("from_logits"):
+        return [tf.keras.metrics.BinaryAccuracy(threshold=0.0)]
+    return ["accuracy"]
 
 
 def unbias(before, n):
@@ -289,6 +324,9 @@ def run(spec, net, conf):
     masks.clear()
     tf.keras.backend.set_floatx(spec["keras_dtype"])
     conf = dict(conf)
+    own = {k: conf.pop(k) for k in OF_CASE if k in conf}
+    if own:
+        spec, net = {**spec, **own}, table(own["units"], own["activation"])
     name, step, slots = conf.pop("name"), conf.pop("step", 0), conf.pop("slots", {})
     if spec["builder"]:
         model = BUILDERS[spec["builder"]](tf.keras, Dropout, SpatialDropout2D)
@@ -297,12 +335,16 @@ def run(spec, net, conf):
                                                 custom_objects={"Dropout": Dropout})
     weights = [w for l in model.layers for w in l.weights]  # model.weights has statistics last
     names = [w.name[:-2] for w in weights]
+    if own:
+        own["net"], own["objective"] = net, own.pop("loss")
+        own["start"] = spec["start"] = {
+            n: start_of(n, w.shape, spec["classes"], (0.0, 0.125)) for n, w in zip(names, weights)}
     start = {n: initial(i, w.shape, spec["start"][n])
              for i, (n, w) in enumerate(zip(names, weights))}
     for n, w in zip(names, weights):
         w.assign(start[n])
     opt = optimizer(conf)
-    model.compile(optimizer=opt.keras, loss=spec["loss"], metrics=["accuracy"],
+    model.compile(optimizer=opt.keras, loss=keras_loss(spec["loss"]), metrics=hits(spec),
                   run_eagerly=conf["optimizer"] == "nadam")
     opt.start(model, step)
     slot_names = opt.slot_names
@@ -314,6 +356,8 @@ def run(spec, net, conf):
 
     b, n = spec["batch_size"], spec["n"]
     x, y = examples(KEY_TRAIN, n, spec)
+    t = target(spec, y, KEY_TRAIN)
+    weights_of = dict(enumerate(spec["class_weight"])) if "class_weight" in spec else None
     order = permutation(n, KEY_SHUFFLE, VISIT, PASS)
     loss = n_correct = 0
     for i in range(0, n, b):
@@ -321,14 +365,16 @@ def run(spec, net, conf):
         for layer, i_layer in dropouts(model):
             layer.draw(len(at), i_layer, step)
         before = moving_variances(model)
-        l, a = model.train_on_batch(x[at], target(spec, y[at]))
+        l, *a = np.atleast_1d(model.train_on_batch(x[at], t[at], class_weight=weights_of))
         unbias(before, len(at))
         loss += l * len(at) / n
-        n_correct += int(round(a * len(at)))
+        n_correct += int(round(sum(a) * len(at)))
         step += 1
     ex, ey = examples(KEY_EVAL, spec["n_eval"], spec)
-    eval_loss, eval_accuracy = model.evaluate(ex, target(spec, ey), verbose=0,
-                                              batch_size=b)
+    et = target(spec, ey, KEY_EVAL)
+    eval_loss, *a = np.atleast_1d(model.evaluate(ex, et, verbose=0, batch_size=b))
+    if own:
+        own["eval_metrics"] = metrics(spec, model, ex, et)
     tensors = [tensor_out(n, w.numpy(), start[n], spec["samples"]) for n, w in zip(names, weights)]
     for s in slot_names:
         for n, w in zip(names, weights):
@@ -338,11 +384,31 @@ def run(spec, net, conf):
                                           spec["slot_samples"]))
     lr = opt.lr(step - 1)  # of the last step
     print("  %s: loss %.5f, %d of %d; then %.5f" % (name, loss, n_correct, spec["n"], eval_loss))
-    return {"name": name, "step": step - (spec["n"] + b - 1) // b, "slots": slots,
+    return {**own, "name": name, "step": step - (spec["n"] + b - 1) // b, "slots": slots,
             "optimizer": conf, "loss": number(loss), "n_correct": n_correct,
             "lr": number(lr),
             "eval_loss": number(eval_loss),
-            "eval_n_correct": int(round(eval_accuracy * spec["n_eval"])), "tensors": tensors}
+            "eval_n_correct": int(round(sum(a) * spec["n_eval"])), "tensors": tensors}
+
+
+def metrics(spec, model, x, t):
+    """Keras's metrics of an evaluation, by hop's keys; precision and recall of many classes are the
+    means over them."""
+    m = tf.keras.metrics
+    p = model.predict(x, verbose=0)
+    if not isinstance(spec["loss"], str) and spec["loss"].get("from_logits"):
+        p = (tf.sigmoid if "binary" in spec["loss"]["name"] else tf.nn.softmax)(p).numpy()
+    if loss_name(spec["loss"]).startswith("sparse"):
+        t = np.eye(spec["classes"], dtype=F)[t]
+    wanted = {"mae": [m.MeanAbsoluteError()], "mse": [m.MeanSquaredError()]}
+    if not spec.get("n_targets"):
+        each = [{}] if spec["units"] == 1 else [dict(class_id=c, top_k=1)
+                                                for c in range(spec["classes"])]
+        wanted["precision"] = [m.Precision(**o) for o in each]
+        wanted["recall"] = [m.Recall(**o) for o in each]
+        if spec["units"] > 1:
+            wanted["top_2"] = [m.TopKCategoricalAccuracy(2)]
+    return {k: number(np.mean([f(t.reshape(p.shape), p) for f in v])) for k, v in wanted.items()}
 
 
 # ---- what is run ----
@@ -372,6 +438,53 @@ def l2(factor):
 TABLE = sequential(
     "table", [6],
     layer("Dense", units=7, activation="tanh"), layer("Dense", units=4, activation="softmax"))
+
+
+
+def table(units, activation):
+    """The net of a case of `losses`"""
+    return sequential("table", [6], layer("Dense", units=7, activation="tanh"),
+                      layer("Dense", units=units, activation=activation))
+
+
+# What a case has of its own, if anything; the optimizer's settings are the rest.
+OF_CASE = ["loss", "units", "activation", "classes", "n_targets", "class_weight"]
+
+
+def loss_case(name, loss, units, activation, classes=4, **more):
+    return dict(name=name, loss=loss, units=units, activation=activation, classes=classes,
+                optimizer="sgd", lr=0.1, momentum=0.5, **more)
+
+
+XENT, SPARSE, BCE = ("categorical_crossentropy", "sparse_categorical_crossentropy",
+                     "binary_crossentropy")
+WEIGHTS = [0.5, 2.0, 1.25, 3.0]
+LOSSES = [
+    loss_case("softmax of logits", {"name": XENT, "from_logits": True}, 4, "linear"),
+    loss_case("softmax smoothed", {"name": XENT, "label_smoothing": 0.2}, 4, "softmax"),
+    loss_case("softmax of logits, smoothed, weighted",
+              {"name": XENT, "from_logits": True, "label_smoothing": 0.1}, 4, "linear",
+              class_weight=WEIGHTS),
+    loss_case("softmax of targets", XENT, 3, "softmax", n_targets=3),
+    loss_case("softmax weighted", XENT, 4, "softmax", class_weight=WEIGHTS),
+    loss_case("sparse weighted", SPARSE, 4, "softmax", class_weight=WEIGHTS),
+    loss_case("sparse of logits", {"name": SPARSE, "from_logits": True}, 4, "linear"),
+    loss_case("sigmoid, one output", BCE, 1, "sigmoid", 2),
+    loss_case("sigmoid, one output, smoothed, weighted", {"name": BCE, "label_smoothing": 0.3}, 1,
+              "sigmoid", 2, class_weight=[0.75, 2.5]),
+    loss_case("sigmoid of logits, one output", {"name": BCE, "from_logits": True}, 1, "linear", 2),
+    loss_case("sigmoid, one output for each class", BCE, 4, "sigmoid", class_weight=WEIGHTS),
+    loss_case("sigmoid of logits and targets, smoothed",
+              {"name": BCE, "from_logits": True, "label_smoothing": 0.1}, 3, "linear",
+              n_targets=3),
+    loss_case("mse", "mean_squared_error", 1, "linear", n_targets=1),
+    loss_case("mse, three targets", "mean_squared_error", 3, "linear", n_targets=3),
+    loss_case("mse of classes", "mean_squared_error", 4, "softmax", class_weight=WEIGHTS),
+    loss_case("mse of a sigmoid", "mean_squared_error", 1, "sigmoid", 2),
+    loss_case("mae", "mean_absolute_error", 2, "linear", n_targets=2),
+    loss_case("huber", "huber", 2, "linear", n_targets=2),
+    loss_case("huber, delta", {"name": "huber", "delta": 0.4}, 2, "tanh", n_targets=2),
+]
 
 # Between them every kind of layer and every activation.
 LAYERS_GAP = sequential(
@@ -510,6 +623,10 @@ FILES = {
     "optimizers2": (TABLE, OPTIMIZERS2, {
         "shape": [6], "dtype": "F32", "mean": 128, "inv_std": 1 / 64, "classes": 4, "n": 77,
         "batch_size": 8, "n_eval": 30, "loss": "categorical_crossentropy", "samples": 9,
+        "slot_samples": 4}),
+    "losses": (TABLE, LOSSES, {
+        "shape": [6], "dtype": "F32", "mean": 128, "inv_std": 1 / 64, "classes": 4, "n": 77,
+        "batch_size": 8, "n_eval": 30, "loss": "categorical_crossentropy", "samples": 24,
         "slot_samples": 4}),
     "small-resnet": ("small-resnet", FUNCTIONAL, {
         "shape": [12, 10, 3], "dtype": "U8", "mean": 128, "inv_std": 1 / 64, "classes": 5,
