@@ -31,7 +31,7 @@ static struct hop_opt rows[] = {
     {"eval-every", 0, HOP_OPT_INT, &a.eval_every, "N",
      "methods: with --patience, as hop-schedule evaluates (1)", 1, 1e9, false},
     {"metric", 'm', HOP_OPT_STR, &a.metric, "SPLIT.METRIC",
-     "select: rank by this; methods: be patient by it (val: accuracy, or loss)", 0, 0, false},
+     "rank, or be patient, by this (val: accuracy, or loss)", 0, 0, false},
     {"best", 'b', HOP_OPT_FLAG, &a.want_best, NULL,
      "select: take configs at their best evaluation, not the last", 0, 0, false},
     {"top", 'k', HOP_OPT_INT, &a.top, "K", "select: only the first K", 1, 1e9, false},
