@@ -32,6 +32,9 @@ PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 DNNL := $(shell printf '\#include <oneapi/dnnl/dnnl.h>\n\#if DNNL_VERSION_MAJOR == 2\nhop_found\n\#endif\n' \
 	| $(CC) -E -P - 2>/dev/null | grep hop_found)
 DNNL_LIBS = $(if $(DNNL),-ldnnl -lgomp)
+# The device's own loops share oneDNN's threads, which are libgomp's: clang's would be others, so
+# there these loops run on one thread.
+OMP_CFLAGS := $(if $(shell $(CC) --version 2>/dev/null | grep -i clang),-Wno-unknown-pragmas,-fopenmp)
 
 # ---- flags ----
 
@@ -59,7 +62,7 @@ TOOL_OBJ = $B/tools/tool.o $B/tools/version.o
 BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
 UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
 EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
-BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(wildcard test/bench/*.c))
+BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(filter-out $(if $(DNNL),,%/bench_peak.c),$(wildcard test/bench/*.c)))
 SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh)
 
 .DELETE_ON_ERROR:
@@ -98,6 +101,7 @@ $B/%.a: $B/%.list
 	$Q$(AR) rcs $@ $(filter %.o,$^)
 
 $B/lib/engine/%.o: FLAGS_HERE = $(FAST_CFLAGS)
+$B/lib/engine/cpu/%.o: FLAGS_HERE = $(FAST_CFLAGS) $(OMP_CFLAGS)
 $B/lib/net/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/tools/version.o: $B/version.list
 $B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' \

@@ -49,14 +49,14 @@ cat space.json
 run "hop-run -o run --data data --workers 2 grid --iterations 4 space.json"
 
 title "4. The best model, asked about three pictures it has never seen"
-best=$(hop-search select --top 1 <run/log.jsonl | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+best=$(hop-search select --best --top 1 <run/log.jsonl | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
 [ -n "$best" ] || { echo "demo.sh: no best model in run/log.jsonl" >&2; exit 1; }
 pictures=
 for class in $(cd pictures/val && ls | awk 'NR % 4 == 1'); do
     pictures="$pictures \\
     pictures/val/$class/$(cd "pictures/val/$class" && ls | head -n 1)"
 done
-run "hop-eval --predict --top 3 --model run/models/$best.safetensors$pictures >predictions.jsonl"
+run "hop-eval --predict --top 3 --model run/best/$best.safetensors$pictures >predictions.jsonl"
 # For people: the file, then three times a class and its probability.
 sed 's/[]["{}]//g' predictions.jsonl | awk -F, '{
     for (i = 2; i <= NF; i++)
@@ -68,7 +68,7 @@ title "Done in $(($(date +%s) - start)) s. What next?"
 cat <<END
   cd $HOP_DEMO_DIR
   export PATH=$HOP_BUILD/bin:\$PATH
-  hop-search select --table <run/log.jsonl          # the leaderboard again
+  hop-search select --best --table <run/log.jsonl   # the leaderboard again
   hop-run -o run --data data --workers 2 grid --iterations 6 space.json   # train on, from here
   \$EDITOR space.json                                # other nets, rates, batch sizes; then
   hop-run -o run2 --data data --workers 2 grid --iterations 4 space.json  # in a new run folder

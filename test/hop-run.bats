@@ -21,7 +21,63 @@ go()
     [ "$(hop-search select <run/log.jsonl | jq -c .iteration | sort -u)" = 2 ]
     [ "$(jq -c 'select(.hop == "eval/1" and .shard == null)' run/log.jsonl | wc -l)" -eq 12 ]
     # the table is what select says
-    hop-search select --table <run/log.jsonl | diff - <(printf '%s\n' "$output")
+    hop-search select --best --table <run/log.jsonl | diff - <(printf '%s\n' "$output")
+}
+
+# best_is_kept RUN METRIC: of each config the state of the iteration that select --best names
+best_is_kept()
+{
+    local id n=0 iteration
+    while read -r id iteration; do
+        [ "$(meta "$1/best/$id.safetensors" progress | jq .iteration)" = "$iteration" ] ||
+            { echo "$id: not its iteration $iteration"; return 1; }
+        n=$((n + 1))
+    done < <(hop-search select --best --metric "$2" <"$1/log.jsonl" | jq -r '"\(.id) \(.iteration)"')
+    [ "$(ls "$1/best" | wc -l)" -eq $n ]
+}
+
+@test "best states: kept by default, by another metric, or not" {
+    go grid --iterations 3 space.json >table
+    best_is_kept run val
+    hop-search select --best --table --metric val.accuracy <run/log.jsonl | cmp - table
+    hop-run -q -o run2 --data data --workers 2 --device ref --best train.loss --eval-train grid --iterations 3 space.json >/dev/null
+    best_is_kept run2 train.loss
+    [ "$(hop-search select --best --metric train.loss <run2/log.jsonl | jq .iteration | sort -u | xargs)" = 3 ]
+    [ "$(cat run2/best.txt)" = train.loss ]
+    # what was asked for once goes on
+    hop-run -q -o run2 --data data --workers 2 --device ref --eval-train grid --iterations 4 space.json >table
+    best_is_kept run2 train.loss
+    hop-search select --best --table --metric train.loss <run2/log.jsonl | cmp - table
+    hop-run -q -o run3 --data data --workers 2 --device ref --best none grid --iterations 2 space.json >table
+    [ ! -e run3/best ]
+    hop-search select --table <run3/log.jsonl | cmp - table
+    run_err 2 'best: "accuracy" is not SPLIT.METRIC' hop-run -o run4 --data data --best accuracy grid space.json
+    [ ! -e run4 ]
+    run --separate-stderr -1 hop-run -q -o run4 --data data --workers 2 --device ref --best val.f1 grid space.json
+    [[ $stderr == *'run4/best.txt: evaluations on val have no "f1"'* ]]
+}
+
+@test "patience: a config that does not improve gets no more iterations, the others their bytes" {
+    echo '{"model":"./net.json","optimizer":"sgd","momentum":0.9,"lr":[0.01,0,0.02]}' >space.json
+    go grid --iterations 7 --patience 2 --metric val.loss space.json >/dev/null
+    [ "$(jq -r 'select(.hop == "train/1") | .id' run/log.jsonl | sort | uniq -c | xargs)" = "14 c0001 6 c0002 14 c0003" ]
+    # as if the others had been alone, or never asked for in steps
+    hop-run -q -o straight --data data --workers 3 --device ref grid --iterations 7 space.json >/dev/null
+    for id in c0001 c0003; do
+        tensors run/models/$id.safetensors >a
+        tensors straight/models/$id.safetensors >b
+        cmp a b
+    done
+    # again: over; more patience: it goes on
+    cp run/log.jsonl before
+    go grid --iterations 7 --patience 2 --metric val.loss space.json >/dev/null
+    cmp before run/log.jsonl
+    go grid --iterations 7 --patience 4 --metric val.loss space.json >/dev/null
+    [ "$(jq -r 'select(.hop == "train/1") | .id' run/log.jsonl | sort | uniq -c | xargs)" = "14 c0001 10 c0002 14 c0003" ]
+    tensors run/models/c0002.safetensors >a
+    hop-run -q -o straight2 --data data --workers 1 --device ref grid --iterations 5 space.json >/dev/null
+    tensors straight2/models/c0002.safetensors >b
+    cmp a b
 }
 
 @test "called again: nothing is done twice; more iterations go on" {
@@ -117,6 +173,29 @@ go()
 @test "evaluation on train as well" {
     go --eval-train grid space.json >/dev/null
     [ "$(jq -r 'select(.hop == "eval/1" and .shard == null) | .split' run/log.jsonl | sort | uniq -c | xargs)" = "6 train 6 val" ]
+}
+
+@test "evaluation on train as well, when a run died between the last one on val and that" {
+    # This is what it leaves: all of val, and of train nothing or a part.
+    go grid --iterations 2 space.json >/dev/null
+    hop-visit --run run --id c0003 --shard train-001 --visit 4 --eval -- \
+        hop-eval -q --device ref --shard data/train-001.safetensors
+    cp run/log.jsonl before
+    hop-run -q -o run --data data --workers 2 --device ref --eval-train grid --iterations 2 space.json >/dev/null
+    [ "$(jq -r 'select(.hop == "eval/1" and .shard == null and .iteration == 2) | .split' run/log.jsonl | sort | uniq -c | xargs)" = "6 train 6 val" ]
+    [ "$(jq -c 'select(.shard == "train-001" and .id == "c0003" and .hop == "eval/1")' run/log.jsonl | wc -l)" -eq 1 ]
+    tail -n "+$(($(wc -l <before) + 1))" run/log.jsonl | jq -r .hop | sort -u | grep -qx eval/1
+    # nothing more, and no training that was not asked for
+    cp run/log.jsonl before
+    hop-run -q -o run --data data --workers 2 --device ref --eval-train grid --iterations 2 space.json >/dev/null
+    cmp before run/log.jsonl
+    # a state on the way to a third iteration is none to evaluate
+    sed 's/"until":2/"until":3/' run/configs.jsonl | hop-visit --run run --add-configs
+    shard=$(jq -r 'select(.hop == "train/1" and .id == "c0001" and .visit == 3) | .shard' run/log.jsonl)
+    hop-visit --run run --id c0001 --shard "$shard" --visit 5 -- hop-train -q --device ref --shard "data/$shard.safetensors"
+    cp run/log.jsonl before
+    hop-run -q -o run --data data --workers 2 --device ref --eval-train grid --iterations 2 space.json >/dev/null
+    cmp before run/log.jsonl
 }
 
 @test "names with spaces and quotes" {

@@ -156,6 +156,98 @@ END
     [ "$(hop-search select --table --top 1 <log | awk '{ print $2 }' | xargs)" = "id c0002" ]
 }
 
+# evals ID VALUE...: merged evaluations of iterations 1, 2, ... on val
+evals()
+{
+    local id=$1 i=0 v
+    shift
+    for v in "$@"; do
+        i=$((i + 1))
+        [ "$v" = - ] || echo '{"hop":"eval/1","id":"'"$id"'","iteration":'$i',"visit":'$((i * 3))',"split":"val","loss":'"$v"',"accuracy":'"$v"',"examples":10,"status":"ok"}'
+    done
+}
+
+# patient LOG OPTIONS...: "until" per config that is asked for
+patient()
+{
+    local log=$1
+    shift
+    hop-search -q grid --iterations 10 "$@" s.json <"$log" | jq -r '"\(.id):\(.until)"' | xargs
+}
+
+@test "patience: as Keras's EarlyStopping, in steps of what may be the last iteration" {
+    echo '{"model":"./net.json","optimizer":"sgd","lr":[0.1,0.2,0.3]}' >s.json
+    : >log
+    [ "$(patient log)" = "c0001:10 c0002:10 c0003:10" ]
+    [ "$(patient log --patience 2)" = "c0001:3 c0002:3 c0003:3" ]
+    [ "$(patient log --patience 40)" = "c0001:10 c0002:10 c0003:10" ]
+    # better at 3; stopped at 3; at 2 best, a gap in the log, a metric that was not finite
+    { evals c0001 0.5 0.4 0.6; evals c0002 0.5 0.5 0.4; evals c0003 0.5 0.6 null; } >log
+    [ "$(patient log --patience 2)" = "c0001:5 c0003:4" ]
+    [ "$(patient log --patience 1)" = "" ]
+    [ "$(patient log --patience 3)" = "c0001:6 c0002:4 c0003:5" ]
+    run --separate-stderr -0 hop-search grid --iterations 10 --patience 2 s.json <log
+    [ "$stderr" = "hop-search: grid: 3 configs, 1 finished (0 of them diverged, 1 given up), 2 to train" ]
+    # less is better of loss
+    { evals c0001 0.5 0.4 0.3; evals c0002 0.5 0.5 0.6; evals c0003 0.5 0.4 0.4; } >log
+    [ "$(patient log --patience 2 --metric val.loss)" = "c0001:5 c0003:4" ]
+    [ "$(patient log --patience 2)" = "c0002:5" ]
+    # only what is better by more than min-delta is
+    { evals c0001 0.5 0.75 0.8; evals c0002 0.25 0.5 0.75; evals c0003 0.5 0.75 0.76; } >log
+    [ "$(patient log --patience 1 --min-delta 0.2)" = "c0002:4" ]
+    [ "$(patient log --patience 2 --min-delta 0.5)" = "" ] # by exactly that is not by more
+    # given up is for good, whatever came after; the last iteration ends as ever
+    { evals c0001 0.5 0.4 0.4 0.9; evals c0002 1 2 3 4 5 6 7 8 9; evals c0003 1 2 3 4 5 6 7 8 9 10; } >log
+    [ "$(patient log --patience 2)" = "c0002:10" ]
+    # evaluations now and then
+    { evals c0001 - - 0.5 - - 0.4; evals c0002 - - 0.5; evals c0003 - - 0.5 0.6; } >log
+    [ "$(patient log --patience 3)" = "c0002:6 c0003:7" ]
+    # where hop-schedule evaluates every third only, that is where a config can stop
+    { evals c0001 - - 0.5 - - 0.4; evals c0002 - - 0.5; } >log
+    [ "$(patient log --patience 4 --eval-every 3)" = "c0001:9 c0002:9 c0003:9" ]
+    [ "$(patient log --patience 3 --eval-every 3)" = "c0002:6 c0003:6" ]
+    [ "$(patient log --patience 7 --eval-every 3)" = "c0001:10 c0002:10 c0003:10" ]
+    # a log in another order says the same
+    { evals c0001 0.5 0.4 0.6; evals c0002 0.5 0.5 0.4; evals c0003 0.5 0.6 null; } >log
+    [ "$(tac log >back; patient back --patience 2)" = "c0001:5 c0003:4" ]
+}
+
+@test "patience: a log fed in pieces gives the same answers, and never takes one back" {
+    echo '{"model":"./net.json","optimizer":"sgd","lr":[0.1,0.2,0.3,0.4]}' >s.json
+    awk 'BEGIN {
+        srand(5)
+        for (i = 1; i <= 9; i++) for (c = 1; c <= 4; c++)
+            printf "{\"hop\":\"eval/1\",\"id\":\"c%04d\",\"iteration\":%d,\"visit\":%d,\"split\":\"val\",\"loss\":%.3f,\"accuracy\":%.3f}\n", c, i, i, rand(), rand()
+    }' >log
+    n=0
+    before=$(patient /dev/null --patience 2)
+    for ((k = 1; k <= 36; k++)); do
+        head -n $k log >piece
+        now=$(patient piece --patience 2)
+        [ "$now" = "$(cat piece | patient /dev/stdin --patience 2)" ]
+        for c in $now; do # who is asked for was asked for before, and until never falls
+            [[ " $before " == *" ${c%:*}:"* ]]
+            was=$(tr ' ' '\n' <<<"$before" | sed -n "s/^${c%:*}://p")
+            [ "${c#*:}" -ge "$was" ]
+        done
+        [ "$now" = "$before" ] || n=$((n + 1))
+        before=$now
+    done
+    [ $n -ge 4 ]
+    [ "$(wc -w <<<"$before")" -lt 4 ]
+}
+
+@test "patience: usage" {
+    run_err 2 'metric: needs --patience' hop-search grid --metric val.loss space.json </dev/null
+    run_err 2 'min-delta: needs --patience' hop-search grid --min-delta 0.1 space.json </dev/null
+    run_err 2 'patience: is no option of select' hop-search select --patience 3 </dev/null
+    run_err 2 'patience' hop-search grid --patience 0 space.json </dev/null
+    run_err 2 'not SPLIT.METRIC' hop-search grid --patience 1 --metric accuracy space.json </dev/null
+    echo '{"model":"./net.json","optimizer":"sgd"}' >s.json
+    evals c0001 0.5 >log
+    run_err 1 'metric: evaluations on val have no "f1"' hop-search grid --patience 1 --metric val.f1 s.json <log
+}
+
 @test "usage, full disk" {
     run_err 2 'METHOD is missing' hop-search </dev/null
     run_err 2 'unknown method "nix" \(known: grid, select\)' hop-search nix </dev/null

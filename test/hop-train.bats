@@ -118,6 +118,42 @@ history()
     cmp gone after
 }
 
+@test "--precision: bf16 where the processor has it, else refused; auto; part of the fingerprint" {
+    hop-train -q --device cpu --shard "$D/data/train-000.safetensors" <m0 >full ||
+        skip "no device cpu in this build"
+    if hop-train -q --device cpu --precision bf16 --shard "$D/data/train-000.safetensors" <m0 >half 2>why; then
+        history half | jq -e '.fingerprint | test("^cpu .* t1 bf16$")'
+        hop-train -q --device cpu --precision auto --shard "$D/data/train-000.safetensors" <m0 >auto
+        cmp <(tensors half) <(tensors auto)
+        differ half full
+        hop-eval -q --device cpu --precision bf16 "$D/data/val-000.safetensors" <half |
+            jq -e '.status == "ok"'
+    else
+        grep -q 'no bf16 instructions' why
+        hop-train -q --device cpu --precision auto --shard "$D/data/train-000.safetensors" <m0 >auto
+        history auto | jq -e '.fingerprint | test("^cpu .* t1$")'
+    fi
+    run -2 hop-train -q --device ref --precision bf16 --shard "$D/data/train-000.safetensors" <m0
+    [[ $output == *"--precision: device ref cannot do \"bf16\" (fp32, auto)"* ]]
+}
+
+@test "--pin: as many processors as threads" {
+    grep -q Cpus_allowed_list /proc/self/status || skip "no /proc"
+    hop-train -q --device ref --pin --passes 1000000 --shard "$D/data/train-000.safetensors" \
+        <m0 >next 3>&- &
+    pid=$!
+    for _ in $(seq 500); do
+        list=$(awk '/Cpus_allowed_list/ { print $2 }' "/proc/$pid/status")
+        [[ $list == *[,-]* ]] || break
+        sleep 0.02
+    done
+    kill -9 $pid
+    [[ $list =~ ^[0-9]+$ ]]
+    hop-train -q --device ref --pin --shard "$D/data/train-000.safetensors" <m0 >next
+    visit 0 <m0 >free
+    cmp <(tensors next) <(tensors free)
+}
+
 @test "--dry-run: shapes, parameters, memory, FLOPs; nothing is trained" {
     run --separate-stderr -0 hop-train --dry-run --device ref <m0
     [[ $output == *"net tiny: 2098 parameters, 2090 of them trainable"* ]]

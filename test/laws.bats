@@ -17,7 +17,7 @@ setup_file()
  "optimizer": [{"_name": "sgd", "lr": [0.05], "momentum": [0.9]},
                {"_name": "adam", "lr": [0.01, 0.001]}, {"_name": "rmsprop", "lr": [0.001]}]}
 JSON
-    hop-run -q -o reference --data data --workers 2 --device ref --eval-every 2 grid --iterations 2 space.json >reference.txt
+    hop-run -q -o reference --data data --workers 2 --device ref --best val.loss grid --iterations 2 space.json >reference.txt
 }
 
 local_setup()
@@ -27,7 +27,7 @@ local_setup()
 
 go() # RUN WORKERS
 {
-    hop-run -q -o "$PWD/$1" --data "$PWD/data" --workers "$2" --device ref --retries 6 --eval-every 2 grid --iterations 2 space.json
+    hop-run -q -o "$PWD/$1" --data "$PWD/data" --workers "$2" --device ref --retries 6 --best val.loss grid --iterations 2 space.json
 }
 
 # What the log says was done, each line once: every visit, every evaluation, one config line per id.
@@ -37,7 +37,7 @@ check_log() # RUN
     jq -c 'select(.hop == "train/1") | [.id, .visit, .shard]' "$log" | sort >trained
     [ "$(wc -l <trained)" -eq 24 ]
     [ "$(uniq trained | wc -l)" -eq 24 ]
-    [ "$(jq -c 'select(.hop == "eval/1" and .shard == null) | [.id, .iteration]' "$log" | sort | uniq -c | awk '$1 == 1' | wc -l)" -eq 4 ]
+    [ "$(jq -c 'select(.hop == "eval/1" and .shard == null) | [.id, .iteration]' "$log" | sort | uniq -c | awk '$1 == 1' | wc -l)" -eq 8 ]
     [ "$(jq -c 'select(.hop == "eval/1" and .shard != null) | [.id, .iteration, .shard]' "$log" | sort | uniq -d | wc -l)" -eq 0 ]
     [ "$(jq -c 'select(.hop == "config/1") | .id' "$log" | sort | uniq -c | awk '$1 == 1' | wc -l)" -eq 4 ]
 }
@@ -48,6 +48,28 @@ check_log() # RUN
         all(.[]; (map(.shard) | sort) == ["train-000", "train-001", "train-002"])' reference/log.jsonl
     jq -se '[.[] | select(.hop == "train/1")] | group_by(.id) | all(.[];
         . as $v | all(range(1; length); $v[.].shard != $v[. - 1].shard and $v[.].visit == $v[. - 1].visit + 1))' reference/log.jsonl
+}
+
+# same_best RUN RUN: what was kept as best is the same, and whole.
+same_best()
+{
+    local f
+    [ "$(ls "$1/best")" = "$(ls "$2/best")" ]
+    for f in "$1"/best/*.safetensors; do
+        tensors "$f" >.tensors.a
+        tensors "$2/best/${f##*/}" >.tensors.b
+        cmp .tensors.a .tensors.b || { echo "best ${f##*/} differs"; return 1; }
+        hop-eval -q --shard data/val-000.safetensors --device ref <"$2/best/${f##*/}" >/dev/null
+    done
+}
+
+@test "the best state kept is that of the iteration with the smallest loss, not just the last" {
+    hop-search select --best --metric val.loss <reference/log.jsonl | jq -r '"\(.id) \(.iteration)"' | sort >said
+    for f in reference/best/*.safetensors; do
+        echo "$(basename "$f" .safetensors) $(meta "$f" progress | jq .iteration)"
+    done | cmp - said
+    # both happen here
+    [ "$(cut -d ' ' -f 2 said | sort -u | xargs)" = "1 2" ]
 }
 
 @test "law 2: a run's model = its visits piped one after the other" {
@@ -67,6 +89,7 @@ check_log() # RUN
     for n in 1 5; do
         go "workers$n" $n >/dev/null
         same_tensors reference "workers$n"
+        same_best reference "workers$n"
         check_log "workers$n"
     done
 }
@@ -76,7 +99,17 @@ end_run()
 {
     no_leftovers "$1"
     same_tensors reference "$1"
+    same_best reference "$1"
     check_log "$1"
+}
+
+# whole_best RUN: every best file there is is a whole one, whatever has just died.
+whole_best()
+{
+    local f
+    for f in "$1"/best/*.safetensors; do
+        [ ! -e "$f" ] || hop-eval -q --shard data/val-000.safetensors --device ref <"$f" >/dev/null
+    done
 }
 
 # victim KIND: a process of that kind that works on a run of this test, or nothing.
@@ -110,6 +143,7 @@ victim()
         if [ $n_kills -lt 22 ] && v=$(victim $kind) && [ -n "$v" ] && kill -9 "$v" 2>/dev/null; then
             n_kills=$((n_kills + 1))
             echo $kind >>killed.names
+            whole_best killed$n_runs
         fi
         kill -0 $pid 2>/dev/null && continue
         status=0

@@ -10,6 +10,8 @@ engine=parallel
 quiet=
 verbose=
 progress=
+best=
+every=
 again=
 
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
@@ -36,6 +38,8 @@ options:
       --eval-every N          evaluate every N iterations and after the last (1)
       --eval-train            evaluate on the train shards too
       --policy NAME           as for hop-schedule
+      --best METRIC           keep each config's best state by METRIC in RUN/best
+                              (val: its accuracy, or loss); none = do not
       --retries N             try a visit again that asks for it (3)
       --nets DIR              where nets are found by name
   -q, --quiet                 say nothing but errors
@@ -90,7 +94,7 @@ while [ $# -gt 0 ]; do
     -d) option=--device ;;
     esac
     case $option in
-    --output | --data | --workers | --engine | --device | --eval-every | --policy | --retries | --nets)
+    --output | --data | --workers | --engine | --device | --eval-every | --best | --policy | --retries | --nets)
         [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
@@ -110,7 +114,12 @@ while [ $# -gt 0 ]; do
     --output) run=$value ;;
     --data) data=$value ;;
     --engine) engine=$value ;;
-    --workers | --device | --eval-every | --policy | --retries | --nets)
+    --eval-every)
+        plan="$plan $option=$(quote "$value")"
+        [ "$value" = 0 ] || every=$value
+        ;;
+    --best) best=$value ;;
+    --workers | --device | --policy | --retries | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
     --eval-train) plan="$plan $option" ;;
@@ -139,6 +148,13 @@ for tool in hop-search hop-schedule hop-visit parallel flock; do
     command -v $tool >/dev/null || die 1 "$tool is not installed"
 done
 
+case $seen in
+*" --best "*)
+    [ "$best" = none ] || hop-search select --metric "$best" </dev/null >/dev/null 2>&1 ||
+        die 2 "--best: \"$best\" is not SPLIT.METRIC (like val.accuracy), nor none"
+    ;;
+esac
+
 # ---- the run folder ----
 
 [ -e "$space" ] || die 1 "$space: cannot open: No such file or directory"
@@ -162,6 +178,12 @@ keep "$(cd "$data" && pwd -P)" "$run/data.txt" "data folder"
 keep "$method" "$run/method.txt" "method"
 keep "$(cat "$space")" "$run/space.json" "space"
 : >>"$run/log.jsonl" || exit 1
+
+# Which states are kept beside the last ones may change from call to call.
+if [ -n "$best" ] || [ ! -e "$run/best.txt" ]; then
+    { printf '%s\n' "${best:-val}" >"$run/best.txt.new" && mv "$run/best.txt.new" "$run/best.txt"; } || exit 1
+fi
+best=$(cat "$run/best.txt")
 
 # ---- the loop ----
 
@@ -187,21 +209,35 @@ last=$run/jobs/last.jsonl
 script=$run/jobs/next.sh
 rm -f "$last"
 schedule() { # OPTIONS...
-    eval "hop-schedule --run \"\$run\" --data \"\$data\" $quiet $plan \"\$@\"" <"$next"
+    eval "hop-schedule --run \"\$run\" --data \"\$data\" $quiet $plan \"\$@\""
+}
+
+# Evaluations of present states that are due and not done, though hop-search has what it needs: one
+# on train, when a run died right after that on val. Visits that come after training are not meant.
+left_open() {
+    [ -e "$run/configs.jsonl" ] || return 0
+    schedule --as json <"$run/configs.jsonl" >"$run/jobs/left.jsonl" || return
+    awk '!/^\{"hop":"visit\/1"/ || !match($0, /"id":"[^"]*"/) { next }
+        { id = substr($0, RSTART, RLENGTH) }
+        !/"task":"eval"/ { is_trained[id] = 1 }
+        !(id in is_trained)' "$run/jobs/left.jsonl"
 }
 
 while :; do
     if [ -e "$run/configs.jsonl" ]; then
         hop-visit $quiet --run "$run" --restore || exit
     fi
-    hop-search $quiet "$@" <"$run/log.jsonl" >"$next" || exit
-    [ -s "$next" ] || break
+    hop-search $quiet "$@" ${every:+"--eval-every=$every"} <"$run/log.jsonl" >"$next" || exit
+    if [ ! -s "$next" ]; then
+        left_open >"$next" || exit
+        [ -s "$next" ] || break
+    fi
     if [ -e "$last" ] && cmp -s "$next" "$last"; then
-        die 1 "$run: hop-search still asks for configs that hop-schedule takes for done (is --eval-every 0?)"
+        die 1 "$run: hop-search still asks for configs that hop-schedule takes for done (is --eval-every 0? does --metric need --eval-train?)"
     fi
     cp "$next" "$last" || exit 1
-    schedule --as sh $verbose >"$script" || exit
-    schedule --as json >>"$run/schedule.jsonl" || exit
+    schedule --as sh $verbose <"$next" >"$script" || exit
+    schedule --as json <"$next" >>"$run/schedule.jsonl" || exit
     [ -n "$caught" ] && exit $((128 + caught))
     sh "$script" &
     pid=$!
@@ -215,4 +251,9 @@ while :; do
     [ -z "$caught" ] || exit $((128 + caught))
     [ $status -eq 0 ] || exit $status
 done
-hop-search select --table <"$run/log.jsonl"
+# What is kept is what is shown: configs at their best, or at their last iteration.
+case $best in
+none) set -- ;;
+*) set -- --best --metric "$best" ;;
+esac
+hop-search select --table "$@" <"$run/log.jsonl"

@@ -12,19 +12,26 @@
 
 static struct {
     const char *metric;
-    int64_t iterations, seed, top;
+    int64_t iterations, seed, top, patience, eval_every;
+    double min_delta;
     bool want_table, want_best;
-} a = {.iterations = 1, .seed = 1};
+} a = {.iterations = 1, .seed = 1, .eval_every = 1};
 
-enum { N_FOR_METHODS = 2, N_FOR_SELECT = 4 }; /* rows, in this order */
+enum { N_FOR_METHODS = 5, N_FOR_BOTH = 1, N_FOR_SELECT = 3 }; /* rows, in this order */
 
 static struct hop_opt rows[] = {
     {"iterations", 'n', HOP_OPT_INT, &a.iterations, "N",
      "methods: iterations for each config (1)", 1, 1e9, false},
     {"seed", 0, HOP_OPT_INT, &a.seed, "N", "methods: seed where the space has none (1)", 0, 9e15,
      false},
-    {"metric", 'm', HOP_OPT_STR, &a.metric, "SPLIT.METRIC", "select: rank by this (val.accuracy)",
-     0, 0, false},
+    {"patience", 'p', HOP_OPT_INT, &a.patience, "N",
+     "methods: give up configs that do not improve for N iterations", 1, 1e9, false},
+    {"min-delta", 0, HOP_OPT_REAL, &a.min_delta, "D",
+     "methods: with --patience, only improvements by more than D count (0)", 0, 1e30, false},
+    {"eval-every", 0, HOP_OPT_INT, &a.eval_every, "N",
+     "methods: with --patience, as hop-schedule evaluates (1)", 1, 1e9, false},
+    {"metric", 'm', HOP_OPT_STR, &a.metric, "SPLIT.METRIC",
+     "select: rank by this; methods: be patient by it (val: accuracy, or loss)", 0, 0, false},
     {"best", 'b', HOP_OPT_FLAG, &a.want_best, NULL,
      "select: take configs at their best evaluation, not the last", 0, 0, false},
     {"top", 'k', HOP_OPT_INT, &a.top, "K", "select: only the first K", 1, 1e9, false},
@@ -32,7 +39,7 @@ static struct hop_opt rows[] = {
      false},
     TOOL_COMMON_OPTIONS};
 
-static const char synopsis[] = "METHOD [--iterations N] [--seed N] SPACE < log.jsonl\n"
+static const char synopsis[] = "METHOD [--iterations N] [--patience N] [--seed N] SPACE < log.jsonl\n"
                                "select [--metric SPLIT.METRIC] [--best] [--top K] [--table] "
                                "< log.jsonl";
 
@@ -62,16 +69,22 @@ search(const struct hop_method *method, const char *space_path)
     struct hop_err e = {0};
     struct hop_space *space;
     struct hop_search_in in;
+    char stopped[40] = "";
     size_t i;
 
     check(hop_space_read(space_path, &space, &e), &e);
     read_log(&trials);
-    in = (struct hop_search_in){space, &trials, space_path, a.iterations, (uint64_t)a.seed};
+    in = (struct hop_search_in){space, &trials, space_path, a.iterations, (uint64_t)a.seed,
+                                {a.patience, a.min_delta, a.eval_every, {"", ""}}};
+    check(hop_metric_parse(a.metric ? a.metric : trials.n && !trials.has_val ? "train" : "val",
+                           "--metric", &in.patience.metric, &e), &e);
     check(hop_search_run(method, &in, &out, &e), &e);
     for (i = 0; i < hop_json_len(out.configs); i++)
         tool_record(hop_json_at(out.configs, i));
-    tool_warn("%s: %zu configs, %zu finished (%zu of them diverged), %zu to train", method->name,
-              out.n_all, out.n_done, out.n_diverged, hop_json_len(out.configs));
+    if (a.patience)
+        snprintf(stopped, sizeof stopped, ", %zu given up", out.n_stopped);
+    tool_warn("%s: %zu configs, %zu finished (%zu of them diverged%s), %zu to train", method->name,
+              out.n_all, out.n_done, out.n_diverged, stopped, hop_json_len(out.configs));
     hop_json_free(out.configs);
     hop_trials_clear(&trials);
     hop_space_free(space);
@@ -109,7 +122,8 @@ rank(void)
 static void
 check_options(const char *name, bool is_select)
 {
-    int first = is_select ? 0 : N_FOR_METHODS, n = is_select ? N_FOR_METHODS : N_FOR_SELECT, i;
+    int first = is_select ? 0 : N_FOR_METHODS + N_FOR_BOTH;
+    int n = is_select ? N_FOR_METHODS : N_FOR_SELECT, i;
     char shown[40];
 
     for (i = first; i < first + n; i++)
@@ -117,6 +131,8 @@ check_options(const char *name, bool is_select)
             snprintf(shown, sizeof shown, "--%s", rows[i].name);
             tool_usage(shown, "is no option of %s", name);
         }
+    if (!is_select && !a.patience && (a.metric || a.min_delta > 0))
+        tool_usage(a.metric ? "--metric" : "--min-delta", "needs --patience");
 }
 
 int

@@ -19,7 +19,7 @@
 static struct {
     const char *shard, *device, *precision, *worker, *nets, *weights, *weights_by;
     int64_t passes, threads;
-    bool is_init, is_dry_run;
+    bool is_init, is_dry_run, is_pinned;
 } a = {.device = "auto", .precision = "fp32", .threads = 1, .weights_by = "name"};
 
 static struct hop_opt options[] = {
@@ -28,10 +28,12 @@ static struct hop_opt options[] = {
      0, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "auto, ref, cpu, cuda or cuda:N (auto)", 0, 0,
      false},
-    {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "fp32 (fp32)", 0, 0, false},
+    {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "fp32, bf16 or auto (fp32)", 0, 0, false},
     {"passes", 0, HOP_OPT_INT, &a.passes, "N",
      "passes over the shard (the config's \"passes\", else 1)", 1, 1e6, false},
     {"threads", 't', HOP_OPT_INT, &a.threads, "N", "threads of the device cpu (1)", 1, 1024, false},
+    {"pin", 0, HOP_OPT_FLAG, &a.is_pinned, NULL, "keep to the processors of the slot taken", 0, 0,
+     false},
     {"worker", 0, HOP_OPT_STR, &a.worker, "NAME", "name to put into the train/1 line", 0, 0, false},
     {"nets", 0, HOP_OPT_STR, &a.nets, "DIR", "where nets are found by name", 0, 0, false},
     {"weights", 0, HOP_OPT_STR, &a.weights, "FILE",
@@ -119,14 +121,16 @@ take_device(struct hop_err *e)
     long n = sysconf(_SC_NPROCESSORS_ONLN) / a.threads;
     const struct hop_device_ops *ops;
     struct hop_str path = {0};
-    int index, fd;
+    int index, k, fd;
 
     check(hop_device_find(a.device, &ops, &index, e), e);
     if (dir)
         hop_str_addf(&path, "%s/hop", dir);
     else
         hop_str_addf(&path, "/tmp/hop-%ld", (long)geteuid());
-    check(hop_slot_take(hop_str_c(&path), "cpu", n < 1 ? 1 : (int)n, &fd, e), e);
+    check(hop_slot_take(hop_str_c(&path), "cpu", n < 1 ? 1 : (int)n, &k, &fd, e), e);
+    if (a.is_pinned)
+        check(hop_slot_pin(k, (int)a.threads, e), e);
     hop_str_clear(&path); /* fd stays open: the lock goes with the process */
 }
 
@@ -147,7 +151,7 @@ train_line(const struct hop_model *m, const struct hop_training *t, const struct
     if (a.worker)
         hop_json_set_str(o, "worker", a.worker);
     hop_json_set_str(o, "device", s->device_name);
-    hop_json_set_str(o, "fingerprint", s->ops->fingerprint(s->device));
+    hop_json_set_str(o, "fingerprint", s->fingerprint);
     hop_json_set_real(o, "loss", r->loss);
     if (shard->y)
         hop_json_set_real(o, "accuracy", (double)r->n_correct / (double)r->n_examples);

@@ -237,6 +237,42 @@ hop_atomic_abort(struct hop_atomic *a)
     *a = (struct hop_atomic){.fd = -1};
 }
 
+static int
+copy_into(const char *from, struct hop_atomic *a, struct hop_err *e)
+{
+    struct hop_map m;
+    int rc = hop_map_open(from, &m, e);
+
+    if (rc)
+        return rc;
+    rc = hop_write_fd(a->fd, a->path, m.bytes, m.n_bytes, e);
+    hop_map_close(&m);
+    return rc;
+}
+
+int
+hop_atomic_link(const char *from, const char *path, struct hop_err *e)
+{
+    struct hop_atomic a;
+    struct stat x, y;
+    int rc;
+
+    /* rename(2) would do nothing between two names of one file, and leave the temporary. */
+    if (stat(from, &x) == 0 && stat(path, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino)
+        return HOP_OK;
+    if ((rc = hop_atomic_open(&a, path, e)))
+        return rc;
+    if (unlink(a.tmp) == 0 && link(from, a.tmp) == 0)
+        return hop_atomic_commit(&a, e);
+    hop_atomic_abort(&a);
+    if ((rc = hop_atomic_open(&a, path, e)))
+        return rc;
+    if (!(rc = copy_into(from, &a, e)))
+        return hop_atomic_commit(&a, e);
+    hop_atomic_abort(&a);
+    return rc;
+}
+
 void
 hop_atomic_sweep(const char *path)
 {

@@ -43,6 +43,11 @@ int hop_atomic_open(struct hop_atomic *a, const char *path, struct hop_err *e) H
 int hop_atomic_commit(struct hop_atomic *a, struct hop_err *e) HOP_MUSTUSE;
 void hop_atomic_abort(struct hop_atomic *a);
 
+/* hop_atomic_link - put the file `from`, which is on disk and never written to again, in the place of
+ * `path`, too: as a second name of the same file, which costs no room and no time, or where the
+ * file system has no such names as a copy. Atomic and on disk like a commit. */
+int hop_atomic_link(const char *from, const char *path, struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_atomic_sweep - remove the temporaries that earlier, killed writers of `path` left. Call it
  * only while holding the lock that keeps other writers of `path` away. */
 void hop_atomic_sweep(const char *path);

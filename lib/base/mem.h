@@ -12,7 +12,7 @@ void *hop_alloc(size_t n, size_t size, struct hop_err *e);
  * Err: HOP_ENOMEM, *p unchanged. */
 int hop_grow(void *p, size_t *cap, size_t want, size_t size, struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_alloc_big - n floats, zeroed, 64-byte aligned, for arenas. */
+/* hop_alloc_floats - n floats, zeroed, 64-byte aligned, the large ones in huge pages; for arenas. */
 float *hop_alloc_floats(size_t n, struct hop_err *e);
 
 /* hop_dup - heap copy of s. */

@@ -5,8 +5,12 @@
 #include "base/err.h"
 
 /* hop_slot_take - wait for one of n_slots locks "DIR/DEVICE.K" (DIR is made, mode 0700, and must be
- * the caller's own). *fd holds it until closed or the process ends. Err: HOP_EIO. */
-int hop_slot_take(const char *dir, const char *device, int n_slots, int *fd, struct hop_err *e)
-    HOP_MUSTUSE;
+ * the caller's own). *k: which; *fd holds it until closed or the process ends. Err: HOP_EIO. */
+int hop_slot_take(const char *dir, const char *device, int n_slots, int *k, int *fd,
+                  struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_slot_pin - keep this process, and threads that it starts later, to the processors of slot k:
+ * numbers k * n_threads and on of those it may use. Err: HOP_EFAIL if the system refuses or cannot. */
+int hop_slot_pin(int k, int n_threads, struct hop_err *e) HOP_MUSTUSE;
 
 #endif

@@ -49,7 +49,7 @@ struct hop_plan_spec {
     const struct hop_net *net;
     int64_t batch_size;
     bool is_training;
-    const char *precision;         /* "fp32" */
+    const char *precision;         /* "fp32", "bf16"; "auto": the device's fastest */
     struct hop_loss loss;          /* needed for inference, too: it says what an output is */
     const struct hop_optim *optim; /* training only */
     double optim_conf[HOP_MAX_HYPER]; /* in the order of optim->hyper */
@@ -87,16 +87,22 @@ struct hop_device_ops {
     /* index: N of "cuda:N", else 0. n_threads >= 1. Err: HOP_EDEV with the reason. */
     int (*open)(int index, int n_threads, struct hop_device **out, struct hop_err *e);
     void (*close)(struct hop_device *d);
-    /* Everything the bits depend on besides the visit order, e.g. "cpu onednn-2.6.3 avx2 t1". */
+    /* Everything the bits depend on besides the visit order and the plan's precision, e.g.
+     * "cpu onednn-2.6.3 avx2 t1". */
     const char *(*fingerprint)(const struct hop_device *d);
     int (*bind)(struct hop_device *d, const struct hop_examples *x, struct hop_data **out,
                 struct hop_err *e);
     void (*unbind)(struct hop_data *x);
-    /* Err: HOP_EFORMAT naming a layer this device lacks; HOP_ENOMEM. */
+    /* Err: HOP_EFORMAT naming a layer this device lacks; HOP_EARG an unknown precision, HOP_EDEV one
+     * that this machine has no instructions for; HOP_ENOMEM. */
     int (*compile)(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan **out,
                    struct hop_err *e);
     void (*plan_free)(struct hop_plan *p);
     size_t (*plan_bytes)(const struct hop_plan *p); /* memory the plan holds */
+    /* What the plan computes in, never "auto". bf16: activations, their gradients and the weights
+     * they meet have 8 bits of fraction; master weights, slots, statistics, sums and loss are
+     * float32. */
+    const char *(*precision)(const struct hop_plan *p);
     /* Canonical state in; canonical state out (all arenas and step overwritten). */
     int (*load)(struct hop_plan *p, const struct hop_state *s, struct hop_err *e);
     int (*store)(struct hop_plan *p, struct hop_state *s, struct hop_err *e);

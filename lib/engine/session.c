@@ -7,6 +7,8 @@ int
 hop_session_open(const char *device, int n_threads, const struct hop_plan_spec *spec,
                  const struct hop_state *state, struct hop_session *s, struct hop_err *e)
 {
+    const char *precision;
+    bool is_plain;
     int index, rc;
 
     *s = (struct hop_session){0};
@@ -18,9 +20,15 @@ hop_session_open(const char *device, int n_threads, const struct hop_plan_spec *
         snprintf(s->device_name, sizeof s->device_name, "%s", s->ops->name);
     if ((rc = s->ops->open(index, n_threads, &s->device, e)) ||
         (rc = s->ops->compile(s->device, spec, &s->plan, e)) ||
-        (state && (rc = s->ops->load(s->plan, state, e))))
+        (state && (rc = s->ops->load(s->plan, state, e)))) {
         hop_session_close(s);
-    return rc;
+        return rc;
+    }
+    precision = s->ops->precision(s->plan);
+    is_plain = !strcmp(precision, "fp32");
+    snprintf(s->fingerprint, sizeof s->fingerprint, "%s%s%s", s->ops->fingerprint(s->device),
+             is_plain ? "" : " ", is_plain ? "" : precision);
+    return HOP_OK;
 }
 
 int

@@ -1,7 +1,8 @@
 /* BatchNormalization over the last axis. Source: Ioffe and Szegedy, arXiv:1502.03167, algorithm 1.
  *
  * Training normalises by the batch's mean and biased variance. As in Keras 2, the moving variance
- * takes the unbiased variance for images (its fused kernel) and the biased one for flat inputs.
+ * takes the unbiased variance for images (its fused kernel) and the biased one for flat inputs and
+ * sequences.
  */
 #include "net/layer.h"
 
@@ -22,8 +23,6 @@ parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct h
         (rc = hop_json_get_real(c, "epsilon", false, 1e-12, 1e3, where, &p->epsilon, e)) ||
         (rc = hop_json_get_bool(c, "center", false, where, &p->has_center, e)) ||
         (rc = hop_json_get_bool(c, "scale", false, where, &p->has_scale, e)) ||
-        (rc = hop_layer_only(c, "beta_regularizer", "null", where, e)) ||
-        (rc = hop_layer_only(c, "gamma_regularizer", "null", where, e)) ||
         (rc = hop_layer_only(c, "beta_constraint", "null", where, e)) ||
         (rc = hop_layer_only(c, "gamma_constraint", "null", where, e)) ||
         (rc = hop_layer_only(c, "renorm", "false", where, e)) ||
@@ -36,12 +35,12 @@ static int
 shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e)
 {
     static const struct {
-        const char *name, *key, *dflt;
+        const char *name, *key, *dflt, *reg; /* reg: key of its regularizer, or "" */
         bool is_trainable;
-    } rows[4] = {{"gamma", "gamma_initializer", "ones", true},
-                 {"beta", "beta_initializer", "zeros", true},
-                 {"moving_mean", "moving_mean_initializer", "zeros", false},
-                 {"moving_variance", "moving_variance_initializer", "ones", false}};
+    } rows[4] = {{"gamma", "gamma_initializer", "ones", "gamma_regularizer", true},
+                 {"beta", "beta_initializer", "zeros", "beta_regularizer", true},
+                 {"moving_mean", "moving_mean_initializer", "zeros", "", false},
+                 {"moving_variance", "moving_variance_initializer", "ones", "", false}};
     const struct hop_batch_norm *p = l->params;
     int64_t n = l->in_shape.d[l->in_shape.n_dims - 1];
     struct hop_weight w;
@@ -53,6 +52,8 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
         w = (struct hop_weight){.shape = {1, {n}}, .is_trainable = rows[i].is_trainable,
                                 .fan_in = n, .fan_out = n};
         rc = hop_layer_init(l->config, rows[i].key, rows[i].dflt, where, &w.init, e);
+        if (!rc)
+            rc = hop_layer_reg(l->config, rows[i].reg, where, &w, e);
         if (!rc)
             rc = hop_layer_weight(net, l, rows[i].name, &w, where, e);
     }

@@ -15,7 +15,6 @@ parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct h
     p->use_bias = true;
     if ((rc = hop_json_get_int(c, "units", true, 1, 1 << 24, where, &p->units, e)) ||
         (rc = hop_json_get_bool(c, "use_bias", false, where, &p->use_bias, e)) ||
-        (rc = hop_layer_only(c, "bias_regularizer", "null", where, e)) ||
         (rc = hop_layer_only(c, "activity_regularizer", "null", where, e)) ||
         (rc = hop_layer_only(c, "kernel_constraint", "null", where, e)) ||
         (rc = hop_layer_only(c, "bias_constraint", "null", where, e)) ||
@@ -35,7 +34,8 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
         (rc = hop_layer_init(l->config, "kernel_initializer", "glorot_uniform", where, &kernel.init,
                              e)) ||
         (rc = hop_layer_init(l->config, "bias_initializer", "zeros", where, &bias.init, e)) ||
-        (rc = hop_layer_l2(l->config, "kernel_regularizer", where, &kernel.l2, e)))
+        (rc = hop_layer_reg(l->config, "kernel_regularizer", where, &kernel, e)) ||
+        (rc = hop_layer_reg(l->config, "bias_regularizer", where, &bias, e)))
         return rc;
     l->out_shape = (struct hop_shape){1, {p->units}};
     kernel.shape = (struct hop_shape){2, {l->in_shape.d[0], p->units}};

@@ -1,10 +1,10 @@
 /* Dropout: in training, zero a share `rate` of the values and scale the rest by 1/(1-rate). */
-#include "net/layer.h"
+#include "net/dropout.h"
 
 static const char *const keys[] = {"rate", "noise_shape", "seed", NULL};
 
-static int
-parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct hop_err *e)
+int
+hop_dropout_parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct hop_err *e)
 {
     struct hop_dropout *p = l->params;
     int rc = hop_json_get_real(c, "rate", true, 0, 1, where, &p->rate, e);
@@ -14,8 +14,8 @@ parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct h
     return rc ? rc : hop_layer_only(c, "noise_shape", "null", where, e);
 }
 
-static int
-shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e)
+int
+hop_dropout_shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e)
 {
     (void)net;
     (void)where;
@@ -26,5 +26,6 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
 }
 
 const struct hop_layer_kind hop_layer_dropout = {
-    "Dropout", NULL, "Dropout", "dropout", keys, sizeof(struct hop_dropout), parse, shape, NULL,
+    "Dropout", NULL, "Dropout", "dropout", keys, sizeof(struct hop_dropout),
+    hop_dropout_parse, hop_dropout_shape, NULL,
 };

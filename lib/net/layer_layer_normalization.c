@@ -9,8 +9,7 @@ static const char *const keys[] = {
 static int
 parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct hop_err *e)
 {
-    static const char *const refused[] = {"beta_regularizer", "gamma_regularizer",
-                                          "beta_constraint", "gamma_constraint"};
+    static const char *const refused[] = {"beta_constraint", "gamma_constraint"};
     struct hop_layer_norm *p = l->params;
     size_t i;
     int rc;
@@ -35,10 +34,12 @@ shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_er
     int rc = hop_layer_last_axis(l, where, e);
 
     if (!rc && p->has_scale &&
-        !(rc = hop_layer_init(l->config, "gamma_initializer", "ones", where, &w.init, e)))
+        !(rc = hop_layer_init(l->config, "gamma_initializer", "ones", where, &w.init, e)) &&
+        !(rc = hop_layer_reg(l->config, "gamma_regularizer", where, &w, e)))
         rc = hop_layer_weight(net, l, "gamma", &w, where, e);
     if (!rc && p->has_center &&
-        !(rc = hop_layer_init(l->config, "beta_initializer", "zeros", where, &w.init, e)))
+        !(rc = hop_layer_init(l->config, "beta_initializer", "zeros", where, &w.init, e)) &&
+        !(rc = hop_layer_reg(l->config, "beta_regularizer", where, &w, e)))
         rc = hop_layer_weight(net, l, "beta", &w, where, e);
     l->out_shape = l->in_shape;
     l->flops = 6.0 * (double)hop_shape_len(&l->in_shape);

@@ -43,7 +43,7 @@ shape_pointwise(struct hop_net *net, struct hop_layer *l, const char *where, str
 
     if ((rc = hop_layer_init(l->config, "pointwise_initializer", "glorot_uniform", where,
                              &kernel.init, e)) ||
-        (rc = hop_layer_l2(l->config, "pointwise_regularizer", where, &kernel.l2, e)))
+        (rc = hop_layer_reg(l->config, "pointwise_regularizer", where, &kernel, e)))
         return rc;
     l->out_shape = l->in_shape;
     l->out_shape.d[2] = p->filters;

@@ -1,28 +1,17 @@
 /* SpatialDropout2D: Dropout of whole channels of an image. */
-#include "net/layer.h"
+#include "net/dropout.h"
 
 static const char *const keys[] = {"rate", "seed", "noise_shape", "data_format", NULL};
 
 static int
-parse(const struct hop_json *c, const char *where, struct hop_layer *l, struct hop_err *e)
-{
-    struct hop_dropout *p = l->params;
-    int rc = hop_json_get_real(c, "rate", true, 0, 1, where, &p->rate, e);
-
-    if (!rc && p->rate == 1)
-        rc = hop_fail(e, HOP_EFORMAT, where, "below 1", "\"rate\" 1 would drop everything");
-    return rc ? rc : hop_layer_only(c, "noise_shape", "null", where, e);
-}
-
-static int
 shape(struct hop_net *net, struct hop_layer *l, const char *where, struct hop_err *e)
 {
-    (void)net;
-    l->out_shape = l->in_shape;
-    l->flops = (double)hop_shape_len(&l->in_shape);
-    return hop_layer_image(l, where, e);
+    int rc = hop_dropout_shape(net, l, where, e);
+
+    return rc ? rc : hop_layer_image(l, where, e);
 }
 
 const struct hop_layer_kind hop_layer_spatial_dropout2d = {
-    "SpatialDropout2D", NULL, "SpatialDropout2D", "spatial_dropout2d", keys, sizeof(struct hop_dropout), parse, shape, NULL,
+    "SpatialDropout2D", NULL, "SpatialDropout2D", "spatial_dropout2d", keys,
+    sizeof(struct hop_dropout), hop_dropout_parse, shape, NULL,
 };

@@ -14,19 +14,24 @@
 #define ROWS(X)                                                                                    \
     X(activation)                                                                                  \
     X(add)                                                                                         \
+    X(average_pooling1d)                                                                           \
     X(average_pooling2d)                                                                           \
     X(batch_normalization)                                                                         \
     X(concatenate)                                                                                 \
+    X(conv1d)                                                                                      \
     X(conv2d)                                                                                      \
     X(dense)                                                                                       \
     X(depthwise_conv2d)                                                                            \
     X(dropout)                                                                                     \
     X(elu)                                                                                         \
     X(flatten)                                                                                     \
+    X(global_average_pooling1d)                                                                    \
     X(global_average_pooling2d)                                                                    \
+    X(global_max_pooling1d)                                                                        \
     X(global_max_pooling2d)                                                                        \
     X(layer_normalization)                                                                         \
     X(leaky_relu)                                                                                  \
+    X(max_pooling1d)                                                                               \
     X(max_pooling2d)                                                                               \
     X(multiply)                                                                                    \
     X(normalization)                                                                               \
@@ -89,6 +94,24 @@ hop_layer_pair(const struct hop_json *config, const char *key, int64_t dflt, con
                             "\"%s\" is not a size", key);
         out[i] = hop_json_int(x);
     }
+    return HOP_OK;
+}
+
+int
+hop_layer_size(const struct hop_json *config, const char *key, int64_t dflt, const char *where,
+               int64_t *out, struct hop_err *e)
+{
+    const struct hop_json *v = hop_json_get(config, key);
+
+    *out = dflt;
+    if (hop_json_kind(v) == HOP_JSON_ARRAY && hop_json_len(v) == 1)
+        v = hop_json_at(v, 0);
+    if (hop_json_kind(v) == HOP_JSON_NULL)
+        return HOP_OK;
+    *out = hop_json_int(v);
+    if (hop_json_kind(v) != HOP_JSON_INT || *out < 1 || *out > 1 << 20)
+        return hop_fail(e, HOP_EFORMAT, where, "a whole number from 1, or a list of one",
+                        "\"%s\" is not a size", key);
     return HOP_OK;
 }
 
@@ -230,32 +253,34 @@ hop_layer_init(const struct hop_json *config, const char *key, const char *dflt,
 }
 
 int
-hop_layer_l2(const struct hop_json *config, const char *key, const char *where, double *out,
-             struct hop_err *e)
+hop_layer_reg(const struct hop_json *config, const char *key, const char *where,
+              struct hop_weight *w, struct hop_err *e)
 {
-    const struct hop_json *v = hop_json_get(config, key), *c;
-    const char *name;
-    double l1 = 0;
+    static const struct {
+        const char *name;
+        double l1, l2; /* where not said; Keras's class L1L2 differs from its "l1_l2" */
+    } regs[] = {
+        {"l1", 0.01, 0}, {"L1", 0.01, 0},       {"l2", 0, 0.01},
+        {"L2", 0, 0.01}, {"l1_l2", 0.01, 0.01}, {"L1L2", 0, 0},
+    };
+    const struct hop_json *v = hop_json_get(config, key), *c = hop_json_get(v, "config");
+    const char *name = hop_json_str(v) ? hop_json_str(v)
+                                       : hop_json_str(hop_json_get(v, "class_name"));
+    size_t i;
     int rc;
 
-    *out = 0;
+    w->l1 = w->l2 = 0;
     if (hop_json_kind(v) == HOP_JSON_NULL)
         return HOP_OK;
-    if (hop_json_str(v) && (!strcmp(hop_json_str(v), "l2") || !strcmp(hop_json_str(v), "L2"))) {
-        *out = 0.01; /* Keras's default */
-        return HOP_OK;
-    }
-    name = hop_json_str(hop_json_get(v, "class_name"));
-    c = hop_json_get(v, "config");
-    if (!name || (strcmp(name, "L2") && strcmp(name, "L1L2")))
-        return hop_fail(e, HOP_EFORMAT, where, "known: L2", "unknown \"%s\"", key);
-    *out = strcmp(name, "L2") ? 0 : 0.01;
-    if ((rc = hop_json_get_real(c, "l2", false, 0, 1e30, where, out, e)) ||
-        (rc = hop_json_get_real(c, "l1", false, 0, 1e30, where, &l1, e)))
-        return rc;
-    return l1 == 0 ? HOP_OK
-                   : hop_fail(e, HOP_EFORMAT, where, "known: L2", "\"%s\" with l1 is not supported",
-                              key);
+    for (i = 0; name && i < HOP_LEN(regs); i++)
+        if (!strcmp(name, regs[i].name)) {
+            w->l1 = regs[i].l1;
+            w->l2 = regs[i].l2;
+            rc = hop_json_get_real(c, "l1", false, 0, 1e30, where, &w->l1, e);
+            return rc ? rc : hop_json_get_real(c, "l2", false, 0, 1e30, where, &w->l2, e);
+        }
+    return hop_fail(e, HOP_EFORMAT, where, "known: L1, L2, L1L2", "unknown \"%s\" \"%.60s\"", key,
+                    name ? name : hop_json_kind_name(v));
 }
 
 int
@@ -302,6 +327,18 @@ hop_layer_image(const struct hop_layer *l, const char *where, struct hop_err *e)
         return HOP_OK;
     hop_shape_text(&l->in_shape, shape, sizeof shape);
     return hop_fail(e, HOP_EFORMAT, where, NULL, "needs an input HxWxC, got %s", shape);
+}
+
+int
+hop_layer_sequence(const struct hop_layer *l, const char *where, struct hop_err *e)
+{
+    char shape[80];
+
+    if (l->in_shape.n_dims == 2)
+        return HOP_OK;
+    hop_shape_text(&l->in_shape, shape, sizeof shape);
+    return hop_fail(e, HOP_EFORMAT, where, "put a Reshape layer before it",
+                    "needs an input LxC, got %s", shape);
 }
 
 int

@@ -128,17 +128,6 @@ hop_metrics_choose(struct hop_metrics *m, const struct hop_metrics *extra,
     return HOP_OK;
 }
 
-bool
-hop_metrics_is_less_better(const char *key)
-{
-    size_t i;
-
-    for (i = 0; i < HOP_LEN(names); i++)
-        if (!strcmp(key, names[i].name))
-            return names[i].rule >= HOP_METRIC_MAE;
-    return strstr(key, "loss") != NULL;
-}
-
 /* ---- 2 counting ---- */
 
 int

@@ -50,9 +50,6 @@ int hop_metrics_choose(struct hop_metrics *m, const struct hop_metrics *extra,
                        const struct hop_dataset_info *d, int64_t n_outputs, const char *where,
                        struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_metrics_is_less_better - is less of the metric called `key` better, as of "loss" and "mae"? */
-bool hop_metrics_is_less_better(const char *key);
-
 /* Sums over examples. */
 struct hop_tally {
     const struct hop_metrics *metrics;

@@ -2,7 +2,8 @@
  * devices (lib/engine) run it.
  *
  * Shape letters: N batch, H W height and width, C channels in, K channels out, D features.
- * Shapes are channels-last and never hold the batch: [H,W,C] or [D].
+ * L length. Shapes are channels-last and never hold the batch: [H,W,C], [L,C] or [D]. To a device
+ * [L,C] is an image of one row, [1,L,C], and a kernel [kw,C,K] is [1,kw,C,K].
  * A Keras layer with `activation` becomes two layers here, the second of kind "activation" with
  * is_inner set. Layers are in topological order, the output last; a layer names its inputs by
  * index. In a Sequential net every layer has one, the layer before.
@@ -41,7 +42,7 @@ struct hop_weight {
     size_t offset;               /* of its first value in the weight arena, in floats */
     size_t slot_offset;          /* the same in a slot arena (trainable weights only) */
     bool is_trainable;           /* false: batch-norm statistics, and all of a frozen layer */
-    double l2;                   /* kernel_regularizer: adds l2 * sum(w^2) to the loss */
+    double l1, l2;               /* regularizer: adds l1 * sum(|w|) + l2 * sum(w^2) to the loss */
     struct hop_init init;
     int64_t fan_in, fan_out;
 };
@@ -54,8 +55,8 @@ enum hop_act {
 };
 struct hop_conv2d { /* also depthwise: groups = C, whose kernel [kh,kw,C,m] is [kh,kw,1,C*m] in memory */
     int64_t filters, kh, kw, stride_h, stride_w, dilation_h, dilation_w, groups;
-    int64_t pad_top, pad_left, pad_bottom, pad_right; /* from padding "same"/"valid" */
-    bool use_bias; /* weights: kernel [kh,kw,C/groups,K], then bias [K] */
+    int64_t pad_top, pad_left, pad_bottom, pad_right; /* from padding "same"/"valid"/"causal" */
+    bool use_bias; /* weights: kernel [kh,kw,C/groups,K], or [kw,C/groups,K], then bias [K] */
 };
 struct hop_pool2d { /* max and average; average leaves padding out of the mean, as Keras */
     int64_t kh, kw, stride_h, stride_w, pad_top, pad_left, pad_bottom, pad_right;

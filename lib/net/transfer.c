@@ -32,6 +32,8 @@ turned_shape(const struct hop_tensor *x, const struct hop_weight *w)
         return false;
     if (x->n_dims == 2)
         return x->dims[0] == d[1] && x->dims[1] == d[0];
+    if (x->n_dims == 3)
+        return x->dims[0] == d[2] && x->dims[1] == d[1] && x->dims[2] == d[0];
     return x->n_dims == 4 && x->dims[0] == d[3] && x->dims[1] == d[2] && x->dims[2] == d[0] &&
            x->dims[3] == d[1];
 }
@@ -51,7 +53,8 @@ static void
 copy_turned(const struct hop_tensor *x, const struct hop_weight *w, float *to)
 {
     const float *from = x->data;
-    int64_t n_taps = x->n_dims == 4 ? x->dims[2] * x->dims[3] : 1, in = x->dims[1];
+    int64_t n_taps = x->n_dims == 4 ? x->dims[2] * x->dims[3] : x->n_dims == 3 ? x->dims[2] : 1;
+    int64_t in = x->dims[1];
     int64_t out = x->dims[0], k, c, t;
 
     (void)w;
@@ -67,7 +70,7 @@ static bool
 load(const struct hop_tensor *x, const struct hop_weight *w, bool is_turned, float *weights,
      struct hop_transfer *t)
 {
-    bool may_turn = x->n_dims == 2 || x->n_dims == 4;
+    bool may_turn = x->n_dims >= 2 && x->n_dims <= 4;
 
     if (may_turn && (is_turned || !same_shape(x, w)) &&
         (turned_shape(x, w) || depthwise_shape(x, w)))

@@ -36,6 +36,12 @@ hop_run_model(const char *run, const char *id, struct hop_err *e)
 }
 
 char *
+hop_run_best(const char *run, const char *id, struct hop_err *e)
+{
+    return path_of(run, "best/", id, ".safetensors", e);
+}
+
+char *
 hop_run_model_lock(const char *run, const char *id, struct hop_err *e)
 {
     return path_of(run, "models/.", id, ".lock", e);

@@ -3,6 +3,8 @@
  *   RUN/configs.jsonl          one config/1 line per id
  *   RUN/models/ID.safetensors  the state of each config, replaced as a whole
  *   RUN/models/.ID.lock        held by whoever may replace it; never removed
+ *   RUN/best/ID.safetensors    the state of each config that did best so far (best.h)
+ *   RUN/best.txt               by which metric
  *   RUN/log.jsonl              train/1, eval/1 and config/1 lines, only appended to
  *   RUN/jobs/                  what engines leave: job logs, scripts
  */
@@ -17,6 +19,7 @@
 /* Paths, on the heap; NULL with HOP_ENOMEM in e. */
 char *hop_run_path(const char *run, const char *name, struct hop_err *e); /* RUN/NAME */
 char *hop_run_model(const char *run, const char *id, struct hop_err *e);
+char *hop_run_best(const char *run, const char *id, struct hop_err *e);
 char *hop_run_model_lock(const char *run, const char *id, struct hop_err *e);
 
 /* hop_run_make - the folder and what must be in it; nothing happens to what is there. */

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "format/model.h"
+#include "run/best.h"
 #include "run/filter.h"
 #include "run/run.h"
 #include "run/runlog.h"
@@ -24,7 +25,7 @@ enum { MAX_LINE_BYTES = 1 << 20 };
 /* ---- 1 places ---- */
 
 struct place { /* of one id in one run */
-    const char *id;
+    const char *run, *id;
     char *model, *lock, *log;
     struct hop_configs configs;
     const struct hop_json *config; /* borrowed from configs */
@@ -36,7 +37,7 @@ place_open(struct place *p, const char *run, const char *id, struct hop_err *e)
 {
     int rc;
 
-    *p = (struct place){.id = id, .lock_fd = -1};
+    *p = (struct place){.run = run, .id = id, .lock_fd = -1};
     if ((rc = hop_id_check(id, "--id", e)))
         return rc;
     p->model = hop_run_model(run, id, e);
@@ -128,7 +129,8 @@ restore(const struct place *p, const struct hop_model *m, struct hop_err *e)
     return rc;
 }
 
-/* Put m with its own tensors in the model file's place. */
+/* Put m with its own tensors in the model file's place, and before that, where it is the best so
+ * far, in that of the best file. */
 static int
 rewrite(const struct place *p, const struct hop_model *m, struct hop_err *e)
 {
@@ -137,7 +139,9 @@ rewrite(const struct place *p, const struct hop_model *m, struct hop_err *e)
 
     if ((rc = hop_atomic_open(&a, p->model, e)))
         return rc;
-    if (!(rc = hop_model_write(a.fd, p->model, m, NULL, 0, e)))
+    if (!(rc = hop_model_write(a.fd, p->model, m, NULL, 0, e)) && fsync(a.fd) < 0)
+        rc = hop_fail_errno(e, p->model, NULL, "cannot sync to disk");
+    if (!rc && !(rc = hop_best_keep(p->run, m, a.tmp, e)))
         return hop_atomic_commit(&a, e);
     hop_atomic_abort(&a);
     return rc;
@@ -194,6 +198,8 @@ settle(const struct place *p, struct hop_err *e)
         for (i = 0; i < hop_json_len(merged); i++)
             hop_json_push(m.history, hop_json_copy(hop_json_at(merged, i)));
         rc = rewrite(p, &m, e);
+    } else if (!rc) {
+        rc = hop_best_keep(p->run, &m, p->model, e); /* --best came later, or the file was lost */
     }
     if (!rc)
         rc = restore(p, &m, e);

@@ -68,6 +68,8 @@ hop_search_offer(const struct hop_search_in *in, struct hop_json *take,
     const char *id = hop_json_str(hop_json_get(take, "id"));
     const struct hop_trial *trial = hop_trials_find(in->trials, id);
     const char *key = trial && trial->config ? hop_config_differs(trial->config, take) : NULL;
+    int64_t until = in->iterations;
+    bool is_stopped;
     int rc = HOP_OK;
 
     out->n_all++;
@@ -76,10 +78,14 @@ hop_search_offer(const struct hop_search_in *in, struct hop_json *take,
                       "config %s of the log has another \"%s\"", id, key);
     else
         rc = check_config(in, take, e);
-    if (!rc && trial && hop_trial_is_done(in->trials, trial, in->iterations)) {
+    if (!rc)
+        rc = hop_patience_apply(&in->patience, trial, &until, &is_stopped, e);
+    if (!rc && trial && (is_stopped || hop_trial_is_done(in->trials, trial, in->iterations))) {
         out->n_done++;
         out->n_diverged += trial->is_diverged;
+        out->n_stopped += is_stopped && !trial->is_diverged;
     } else if (!rc) {
+        hop_json_set_int(take, "until", until);
         hop_json_push(out->configs, take);
         return HOP_OK;
     }

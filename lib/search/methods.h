@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "format/json.h"
+#include "search/patience.h"
 #include "search/space.h"
 #include "search/trials.h"
 
@@ -16,11 +17,13 @@ struct hop_search_in {
     const char *where;   /* the space's file, for errors */
     int64_t iterations;  /* for each config */
     uint64_t seed;
+    struct hop_patience patience;
 };
 
 struct hop_search_out {
     struct hop_json *configs; /* array of config/1 lines to train next; empty = it is over */
-    size_t n_all, n_done, n_diverged; /* configs of the search so far */
+    size_t n_all, n_done, n_diverged, n_stopped; /* configs of the search so far; done are also
+                                                    those that diverged or lost patience */
 };
 
 struct hop_method {
@@ -46,8 +49,9 @@ int hop_search_run(const struct hop_method *m, const struct hop_search_in *in,
 struct hop_json *hop_search_config(const struct hop_search_in *in, size_t number,
                                    hop_pick_fn *pick, void *ctx);
 
-/* hop_search_offer - count `take` and keep it in out unless the log says that it is done. Err:
- * HOP_EFORMAT when the log knows another config by this id. */
+/* hop_search_offer - count `take` and keep it in out unless the log says that it is done; with
+ * patience its "until" is the iteration at which to ask again. Err: HOP_EFORMAT when the log knows
+ * another config by this id. */
 int hop_search_offer(const struct hop_search_in *in, struct hop_json *take,
                      struct hop_search_out *out, struct hop_err *e) HOP_MUSTUSE;
 

@@ -28,14 +28,6 @@ iteration_of(const struct hop_json *line)
     return hop_json_int(hop_json_get(line, "iteration"));
 }
 
-static bool
-is_whole_eval(const struct hop_json *line, const char *split)
-{
-    const char *s = hop_json_str(hop_json_get(line, "split"));
-
-    return hop_record_is(line, "eval/1") && s && !strcmp(s, split) && !hop_json_get(line, "shard");
-}
-
 static double
 metric_at(const struct hop_trial *t, const char *split, const char *metric, int64_t iteration)
 {
@@ -77,9 +69,9 @@ row_of(const struct hop_ranking *r, const struct hop_trial *t, bool want_best)
 
     for (i = 0; i < hop_json_len(t->lines); i++) {
         line = hop_json_at(t->lines, i);
-        value = number(line, r->metric);
-        if (!is_whole_eval(line, r->split))
+        if (!hop_metric_is_of(&r->metric, line))
             continue;
+        value = number(line, r->key);
         if (isnan(row.value) || (want_best ? is_better(r, value, row.value)
                                            : iteration_of(line) > row.iteration)) {
             row.value = value;
@@ -131,19 +123,21 @@ static int
 set_metric(const struct hop_trials *t, const char *metric, struct hop_ranking *r,
            struct hop_err *e)
 {
-    const char *dot;
+    const struct hop_json *line;
+    size_t i, k;
+    int rc = hop_metric_parse(metric ? metric : t->has_val ? "val" : "train", "--metric",
+                              &r->metric, e);
 
-    if (!metric)
-        metric = t->has_val ? "val.accuracy" : "train.accuracy";
-    dot = strchr(metric, '.');
-    if (!dot || dot == metric || !dot[1] || (size_t)(dot - metric) >= sizeof r->split ||
-        strlen(dot + 1) >= sizeof r->metric)
-        return hop_fail(e, HOP_EARG, "--metric", "like val.accuracy",
-                        "\"%.40s\" is not SPLIT.METRIC", metric);
-    snprintf(r->split, sizeof r->split, "%.*s", (int)(dot - metric), metric);
-    snprintf(r->metric, sizeof r->metric, "%s", dot + 1);
-    r->is_less_better = hop_metrics_is_less_better(r->metric);
-    return HOP_OK;
+    /* Where no name is given, accuracy if any evaluation has it: one key for all rows. */
+    r->key = rc || *r->metric.name ? r->metric.name : "loss";
+    for (i = 0; i < t->n && !*r->metric.name; i++)
+        for (k = 0; k < hop_json_len(t->v[i].lines); k++) {
+            line = hop_json_at(t->v[i].lines, k);
+            if (hop_metric_is_of(&r->metric, line) && hop_json_get(line, "accuracy"))
+                r->key = "accuracy";
+        }
+    r->is_less_better = hop_metric_is_less_better(r->key);
+    return rc;
 }
 
 int
@@ -194,7 +188,7 @@ hop_rank_record(const struct hop_ranking *r, size_t i)
     struct hop_json *j = hop_json_record("rank/1");
     char metric[80];
 
-    snprintf(metric, sizeof metric, "%s.%s", r->split, r->metric);
+    snprintf(metric, sizeof metric, "%s.%s", r->metric.split, r->key);
     hop_json_set_int(j, "rank", (int64_t)i + 1);
     hop_json_set_str(j, "id", row->trial->id);
     hop_json_set_str(j, "metric", metric);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
+#include "run/metric.h"
 #include "search/trials.h"
 
 struct hop_rank_row {
@@ -20,13 +21,14 @@ struct hop_ranking {
     const struct hop_trials *trials; /* borrowed */
     struct hop_rank_row *v; /* [n], best first; configs without a value last, then diverged ones */
     size_t n;
-    char split[32], metric[32];
+    struct hop_metric metric;
+    const char *key; /* of evaluations; borrowed from metric, or static */
     bool is_less_better;
 };
 
-/* hop_rank_make - by "SPLIT.METRIC" ("val.accuracy", "train.loss"), NULL = accuracy on val, or on
- * train where the log has no val. Of a config's evaluations the last counts, or with want_best the
- * best one. Smaller is better for metrics called loss. Ties keep the log's order.
+/* hop_rank_make - by "SPLIT.METRIC" ("val.accuracy", "train.loss"; see run/metric.h), NULL = on val,
+ * or on train where the log has no val. Of a config's evaluations the last counts, or with
+ * want_best the best one, of equals the first. Ties keep the log's order.
  * Err: HOP_EARG for a metric that is not SPLIT.METRIC. */
 int hop_rank_make(const struct hop_trials *t, const char *metric, bool want_best,
                   struct hop_ranking *r, struct hop_err *e) HOP_MUSTUSE;

@@ -1,9 +1,10 @@
-/* bench_train NET.json ID [DEVICE BATCH THREADS REPEATS STEPS] - training speed on random data
+/* bench_train NET.json ID [DEVICE BATCH THREADS REPEATS STEPS PRECISION] - training speed on random data
  * in memory: one JSON line with the median over repeats, each of STEPS steps (default: cpu, 128, 1,
- * 5, 8). Forward, backward and SGD with momentum; no reading of files. */
+ * 5, 8, fp32). Forward, backward and SGD with momentum; no reading of files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/opt.h"
@@ -24,6 +25,7 @@ struct bench {
     int32_t *y;
     float *norm;
     int64_t batch, threads, repeats, steps;
+    const char *precision;
 };
 
 /* Random pictures and labels, as many as one repeat takes. */
@@ -59,7 +61,7 @@ static int
 compile(struct bench *b, struct hop_err *e)
 {
     struct hop_plan_spec spec = {
-        .net = b->net, .batch_size = b->batch, .is_training = true, .precision = "fp32"};
+        .net = b->net, .batch_size = b->batch, .is_training = true, .precision = b->precision};
     static const char hyper[] = "{\"lr\":0.001,\"momentum\":0.9}";
     struct hop_json *j;
     int rc;
@@ -112,6 +114,7 @@ static int
 run(struct bench *b, const char *path, const char *id, const char *device, struct hop_err *e)
 {
     double images_per_s[MAX_REPEATS], flops;
+    struct rusage used;
     struct hop_json *j;
     int index, rc;
 
@@ -123,13 +126,16 @@ run(struct bench *b, const char *path, const char *id, const char *device, struc
         (rc = b->ops->open(index, (int)b->threads, &b->device, e)) || (rc = compile(b, e)) ||
         (rc = bind_data(b, e)) || (rc = measure(b, images_per_s, e)))
         return rc;
+    getrusage(RUSAGE_SELF, &used);
     flops = 3 * b->net->flops * images_per_s[b->repeats / 2];
     printf("{\"hop\":\"bench/1\",\"bench\":\"train\",\"net\":\"%s\",\"device\":\"%s\","
-           "\"fingerprint\":\"%s\",\"batch\":%lld,\"threads\":%lld,\"images_per_s\":%.1f,"
-           "\"min\":%.1f,\"max\":%.1f,\"repeats\":%lld,\"gflop_per_s\":%.1f,\"plan_bytes\":%zu}\n",
-           id, device, b->ops->fingerprint(b->device), (long long)b->batch, (long long)b->threads,
+           "\"fingerprint\":\"%s\",\"precision\":\"%s\",\"batch\":%lld,\"threads\":%lld,\"images_per_s\":%.1f,"
+           "\"min\":%.1f,\"max\":%.1f,\"repeats\":%lld,\"gflop_per_s\":%.1f,\"plan_bytes\":%zu,"
+           "\"rss_mb\":%ld}\n",
+           id, device, b->ops->fingerprint(b->device), b->ops->precision(b->plan), (long long)b->batch, (long long)b->threads,
            images_per_s[b->repeats / 2], images_per_s[0], images_per_s[b->repeats - 1],
-           (long long)b->repeats, flops * 1e-9, b->ops->plan_bytes(b->plan));
+           (long long)b->repeats, flops * 1e-9, b->ops->plan_bytes(b->plan),
+           used.ru_maxrss / 1024);
     return HOP_OK;
 }
 
@@ -153,17 +159,19 @@ clear(struct bench *b)
 int
 main(int argc, char **argv)
 {
-    struct bench b = {.batch = 128, .threads = 1, .repeats = 5, .steps = 8};
+    struct bench b = {.batch = 128, .threads = 1, .repeats = 5, .steps = 8, .precision = "fp32"};
     int64_t *const numbers[] = {&b.batch, &b.threads, &b.repeats, &b.steps};
     const char *device = argc > 3 ? argv[3] : "cpu";
     struct hop_err e = {0};
     int i, rc = HOP_OK;
 
-    if (argc < 3 || argc > 8) {
-        fprintf(stderr, "bench_train NET.json ID [DEVICE BATCH THREADS REPEATS STEPS]\n");
+    if (argc < 3 || argc > 9) {
+        fprintf(stderr, "bench_train NET.json ID [DEVICE BATCH THREADS REPEATS STEPS PRECISION]\n");
         return 2;
     }
-    for (i = 4; i < argc && !rc; i++)
+    if (argc == 9)
+        b.precision = argv[8];
+    for (i = 4; i < argc && i < 8 && !rc; i++)
         rc = hop_parse_int(argv[i], 1, i == 6 ? MAX_REPEATS : 1e6, "argument", numbers[i - 4], &e);
     if (!rc)
         rc = run(&b, argv[1], argv[2], device, &e);

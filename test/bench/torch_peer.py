@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """torch_peer.py NET BATCH THREADS VARIANT REPEATS STEPS - training speed of PyTorch: one JSON line.
 
-NET: cifar10-cnn1 or cifar10-cnn2 (share/nets). VARIANT: nchw, channels_last, mkldnn. The same work
+NET: cifar10-cnn1 or cifar10-cnn2 (share/nets). VARIANT: nchw, channels_last, mkldnn; with -bf16
+(not mkldnn) forward runs under CPU autocast to bfloat16; with -compile (PyTorch 2) the net is
+compiled first. The same work
 as bench_train: random pictures in memory, forward, backward, SGD with momentum 0.9; the median over
 repeats of STEPS steps each, after one that warms up. Threads are set by hand: PyTorch's own choice may
 be half the cores.
 """
+import contextlib
 import json
+import resource
 import statistics
 import sys
 import time
@@ -63,14 +67,17 @@ def main():
     torch.manual_seed(1)
     net = layers(name)
     x, y = torch.randn(batch, 3, 32, 32), torch.randint(0, 10, (batch,))
-    if variant == "channels_last":
+    layout, *flags = variant.split("-")
+    if layout == "channels_last":
         net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    run_net = torch.compile(net) if "compile" in flags else net
     loss_of = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.001, momentum=0.9)
 
     def forward(v):
-        if variant != "mkldnn":
-            return net(v)
+        if layout != "mkldnn":
+            with torch.autocast("cpu", torch.bfloat16) if "bf16" in flags else contextlib.nullcontext():
+                return run_net(v).float()
         v = v.to_mkldnn()  # oneDNN's own layouts through the trunk
         for m in net:
             if isinstance(m, (nn.Dropout, nn.Flatten)) and v.is_mkldnn:
@@ -94,7 +101,8 @@ def main():
         "hop": "bench/1", "bench": "train", "peer": "torch " + torch.__version__, "variant": variant,
         "net": name, "batch": batch, "threads": int(threads), "parameters":
         sum(p.numel() for p in net.parameters()), "images_per_s": round(statistics.median(rates), 1),
-        "min": round(min(rates), 1), "max": round(max(rates), 1), "repeats": repeats}))
+        "min": round(min(rates), 1), "max": round(max(rates), 1), "repeats": repeats,
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
 
 
 if len(sys.argv) != 7 or sys.argv[1] not in NETS:

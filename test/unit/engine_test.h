@@ -24,6 +24,10 @@
 #define ACT(name)         LAYER("Activation", "\"activation\":\"" #name "\"")
 #define DROPOUT(rate)     LAYER("Dropout", "\"rate\":" #rate)
 #define FLATTEN           LAYER("Flatten", "")
+#define SEQ(l, c)  LAYER("Reshape", "\"target_shape\":[" #l "," #c "]")
+#define CONV1(k, size, pad, act, more)                                                             \
+    LAYER("Conv1D", "\"filters\":" #k ",\"kernel_size\":" #size ",\"padding\":\"" #pad             \
+                    "\",\"activation\":\"" #act "\"" more)
 #define GLOBAL            LAYER("GlobalAveragePooling2D", "")
 #define BNORM             LAYER("BatchNormalization", "")
 #define DEPTHWISE(size, stride, mult, act)                                                         \

@@ -6,6 +6,7 @@
 #include "tap.h"
 
 static const struct hop_device_ops *ref, *dev;
+static bool has_bf16; /* dev, on this machine */
 
 /* ---- 1 layers: forward, gradients, ten steps ---- */
 
@@ -26,6 +27,14 @@ static const struct row {
     {"dense L2", "7",
      LAYER("Dense", "\"units\":9,\"kernel_regularizer\":{\"class_name\":\"L2\",\"config\":"
                     "{\"l2\":0.03}}"), 4, 11, 0},
+    {"dense L1, bias L1L2", "7",
+     LAYER("Dense", "\"units\":9,\"kernel_regularizer\":\"l1\",\"bias_regularizer\":"
+                    "{\"class_name\":\"L1L2\",\"config\":{\"l1\":0.05,\"l2\":0.03}}"), 4, 11, 0},
+    {"conv L1L2, bias L2, batch norm L1", "5,5,3",
+     LAYER("Conv2D", "\"filters\":17,\"kernel_size\":3,\"activation\":\"tanh\","
+                     "\"kernel_regularizer\":\"l1_l2\",\"bias_regularizer\":\"l2\"")
+         LAYER("BatchNormalization", "\"gamma_regularizer\":\"l1\",\"beta_regularizer\":\"l2\"")
+             FLATTEN, 4, 11, 10},
     {"dense tanh, sigmoid", "7", DENSE(6, tanh) DENSE(11, sigmoid), 4, 11, 0},
     {"dense softmax inside", "7", DENSE(6, softmax), 4, 11, 0},
     {"activations alone", "7", ACT(linear) ACT(elu) ACT(tanh) ACT(relu) ACT(sigmoid), 4, 11, 0},
@@ -202,6 +211,27 @@ static const struct row {
              LAYER("RandomContrast", "\"factor\":0.3")
                  LAYER("RandomCrop", "\"height\":6,\"width\":5") CONV(17, 3, 3, 1, same, elu) FLATTEN,
      4, 11, 0},
+    /* sequences */
+    {"conv 1d", "30",
+     SEQ(10, 3) CONV1(17, 3, same, tanh, "") CONV1(3, 2, valid, tanh, ",\"strides\":2") FLATTEN, 4, 11, 10},
+    {"conv 1d causal, dilation, groups", "44",
+     SEQ(11, 4) CONV1(6, 3, causal, tanh, ",\"dilation_rate\":3,\"groups\":2")
+         CONV1(8, [2], causal, tanh, ",\"strides\":[3],\"use_bias\":false") FLATTEN, 4, 11, 10},
+    {"conv 1d of one value", "3", SEQ(1, 3) CONV1(5, 4, same, tanh, "") FLATTEN, 4, 11, 10},
+    {"pooling 1d", "39",
+     SEQ(13, 3) CONV1(17, 3, same, tanh, "") POOL("MaxPooling1D", 3, 2, same)
+         POOL("AveragePooling1D", 2, 1, same) LAYER("AveragePooling1D", "") FLATTEN, 4, 11, 10},
+    {"global pooling 1d", "24",
+     NODE(s, "Reshape", FROM(in), "\"target_shape\":[-1,2]")
+         NODE(a, "Conv1D", FROM(s), "\"filters\":17,\"kernel_size\":3,\"activation\":\"tanh\"")
+             NODE(p, "GlobalAveragePooling1D", FROM(a), "") NODE(q, "GlobalMaxPooling1D", FROM(a), "")
+                 NODE(top, "Concatenate", FROM(p) "," FROM(q), ""), 4, 11, 10},
+    {"batch norm, layer norm, dropout of sequences", "24",
+     SEQ(8, 3) CONV1(17, 3, same, linear, "") BNORM ACT(tanh) DROPOUT(0.3)
+         LAYER("LayerNormalization", "\"epsilon\":0.1") CONV1(4, 1, same, softmax, "") FLATTEN, 4, 11, 10},
+    {"images as sequences", "6,4,3",
+     CONV(5, 3, 3, 1, same, tanh) LAYER("Reshape", "\"target_shape\":[24,5]")
+         CONV1(8, 5, causal, tanh, "") FLATTEN, 4, 11, 10},
     /* graphs */
     {"a residual block", "6,6,3",
      NCONV(a, in, 16, 3, elu) NCONV(b, a, 16, 3, elu) NCONV(c, b, 16, 3, linear)
@@ -261,6 +291,14 @@ static const struct row {
     /* whole nets, with very many kinks */
     {"resnet20", NULL, "resnet20", 3, 5, 30, 10, 2},
     {"mobilenet-small", NULL, "mobilenet-small", 3, 5, 30, 10, 2},
+    /* Winograd in all passes where the CPU has it */
+    {"conv 32 channels, batch 50 and a tail", "13,11,32",
+     CONV(32, 3, 3, 1, same, elu) CONV(48, 3, 3, 1, valid, tanh) FLATTEN, 50, 71, 0, 0, 4},
+    {"conv 33 channels, batch 96", "9,9,33", CONV(35, 3, 3, 1, same, elu) FLATTEN, 96, 96, 0, 0, 4},
+    {"conv stride, groups, batch 64", "9,9,4",
+     LAYER("Conv2D", "\"filters\":8,\"kernel_size\":3,\"strides\":2,\"groups\":2")
+         LAYER("DepthwiseConv2D", "\"kernel_size\":3,\"padding\":\"same\"") FLATTEN, 64, 64, 0, 0,
+     4},
 };
 /* clang-format on */
 
@@ -408,6 +446,36 @@ compare_training(const char *name, const struct hop_plan_spec *spec, const struc
     stop(&b);
 }
 
+/* bfloat16 keeps 8 bits, so what is held to ref is the gradient as a whole, which one element whose
+ * sign flips at a kink hardly moves, not each tensor. `loose` rows have many kinks or tiny batches. */
+static void
+compare_bf16(const struct row *r, const struct hop_net *net, const struct test_data *x,
+             const struct hop_state *s)
+{
+    struct hop_plan_spec spec = loss_spec(r, net, "sgd", "{}");
+    struct test_run a = start(ref, &spec, x), b;
+    struct hop_err e = {0};
+    float *p = hop_alloc_floats(net->n_params, &e), *q = hop_alloc_floats(net->n_params, &e);
+    bool is_loose = r->loose > 1 || r->loose_gradient > 1;
+    double la, lb, d;
+
+    spec.precision = "bf16";
+    b = start(dev, &spec, x);
+    if (a.ops->load(a.p, s, &e) || b.ops->load(b.p, s, &e) ||
+        a.ops->gradient(a.p, a.x, &a_pass, p, &la, &e) ||
+        b.ops->gradient(b.p, b.x, &a_pass, q, &lb, &e))
+        die(r->name, &e);
+    d = distance(q, p, net->n_params, 0);
+    ok(d <= (is_loose ? 0.4 : 0.08) && !strcmp(dev->precision(b.p), "bf16"),
+       "bf16: %s: gradient (%.1e)", r->name, d);
+    ok(fabs(la - lb) <= (is_loose ? 0.05 : 0.01) * fabs(la), "bf16: %s: loss (%.7g, %.7g)", r->name,
+       la, lb);
+    free(p);
+    free(q);
+    stop(&a);
+    stop(&b);
+}
+
 static void
 compare_all(const struct row *r, const struct hop_net *net, const struct test_data *x)
 {
@@ -418,6 +486,8 @@ compare_all(const struct row *r, const struct hop_net *net, const struct test_da
     compare_gradient(r, net, x, &s);
     compare_training(r->name, &spec, x, r->n_steps ? r->n_steps : 10,
                      1e-4 * (r->loose ? r->loose : 1));
+    if (has_bf16)
+        compare_bf16(r, net, x, &s);
     clear_state(&s);
 }
 
@@ -559,8 +629,8 @@ compare_split(const struct hop_device_ops *ops, const char *name, const char *mo
             die("store", &e);
         stop(&t);
     }
-    ok(equal(&whole, &split), "%s %s %s: split run = whole run, byte for byte", ops->name, name,
-       more);
+    ok(equal(&whole, &split), "%s %s %s %s: split run = whole run, byte for byte", ops->name,
+       spec->precision, name, more);
     ok(!equal(&whole, &before) && whole.step == 16, "%s %s: it trained", ops->name, name);
     clear_state(&whole);
     clear_state(&split);
@@ -568,12 +638,13 @@ compare_split(const struct hop_device_ops *ops, const char *name, const char *mo
 }
 
 static void
-test_split(const struct hop_device_ops *ops, const char *layers, size_t i)
+test_split(const struct hop_device_ops *ops, const char *precision, const char *layers, size_t i)
 {
     struct hop_net *net = make_net("8,8,3", layers);
     struct hop_plan_spec spec = make_spec(net, 8, optims[i].name, optims[i].hyper);
     struct test_data x = make_data(net, 27, 22);
 
+    spec.precision = precision;
     compare_split(ops, optims[i].name, optims[i].hyper, &spec, &x);
     clear_data(&x);
     hop_net_free(net);
@@ -714,6 +785,51 @@ test_masks(void)
 
 /* ---- 5 edges ---- */
 
+/* What L1 adds to a gradient is its factor with the weight's sign, and nothing where that is 0. */
+static void
+test_sign(const struct hop_device_ops *ops)
+{
+    struct hop_net *net[2] = {make_net("6,6,3", CONV(17, 3, 3, 1, same, elu) FLATTEN),
+                              make_net("6,6,3",
+                                       LAYER("Conv2D", "\"filters\":17,\"kernel_size\":3,"
+                                             "\"padding\":\"same\",\"activation\":\"elu\","
+                                             "\"kernel_regularizer\":{\"class_name\":\"L1\","
+                                             "\"config\":{\"l1\":0.5}}") FLATTEN)};
+    struct test_data x = make_data(net[0], 4, 22);
+    struct hop_state s = make_state(net[0], NULL, 5);
+    struct hop_err e = {0};
+    float *g[2];
+    double loss[2], penalty = 0, want;
+    size_t i, n = (size_t)net[0]->weights[0].n, n_bad = 0;
+
+    for (i = 0; i < n; i += 3)
+        s.weights[i] = i % 2 ? -0.0f : 0.0f;
+    for (int k = 0; k < 2; k++) {
+        struct hop_plan_spec spec = make_spec(net[k], 4, "sgd", "{}");
+        struct test_run t = start(ops, &spec, &x);
+
+        g[k] = hop_alloc_floats(net[k]->n_params, &e);
+        s.net = net[k];
+        if (t.ops->load(t.p, &s, &e) || t.ops->gradient(t.p, t.x, &a_pass, g[k], &loss[k], &e))
+            die("sign", &e);
+        stop(&t);
+    }
+    for (i = 0; i < n; i++) {
+        want = s.weights[i] > 0 ? 0.5 : s.weights[i] < 0 ? -0.5 : 0;
+        penalty += 0.5 * fabs((double)s.weights[i]);
+        n_bad += !(fabs((double)g[1][i] - (double)g[0][i] - want) <= 1e-6);
+    }
+    ok(!n_bad && fabs(loss[1] - loss[0] - penalty) <= 1e-6 * penalty,
+       "%s: L1 adds its factor with the sign, 0 at 0 (%zu of %zu wrong)", ops->name, n_bad, n);
+    s.net = net[0];
+    for (int k = 0; k < 2; k++)
+        free(g[k]);
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net[0]);
+    hop_net_free(net[1]);
+}
+
 static void
 test_refusals(void)
 {
@@ -766,6 +882,34 @@ test_divergence(const struct hop_device_ops *ops)
     hop_net_free(net);
 }
 
+/* bf16 where the CPU has it, a refusal with the reason where not; "auto" always is something. */
+static bool
+can_bf16(void)
+{
+    struct hop_net *net = make_net("7", "");
+    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
+    struct hop_device *d;
+    struct hop_plan *p;
+    struct hop_err e = {0};
+    int rc;
+
+    if (dev->open(0, 1, &d, &e))
+        die("open", &e);
+    spec.precision = "bf16";
+    rc = dev->compile(d, &spec, &p, &e);
+    ok(rc ? rc == HOP_EDEV && strstr(e.what, "no bf16") : !strcmp(dev->precision(p), "bf16"),
+       "bf16: %s", rc ? e.what : "this CPU has it");
+    dev->plan_free(p);
+    hop_err_clear(&e);
+    spec.precision = "auto";
+    ok(!dev->compile(d, &spec, &p, &e) && !strcmp(dev->precision(p), rc ? "fp32" : "bf16"),
+       "auto: the device's fastest");
+    dev->plan_free(p);
+    dev->close(d);
+    hop_net_free(net);
+    return !rc;
+}
+
 /* The device logs each primitive's implementation; "ref" there is the library's plain loops, tens
  * of times slower than the rest. */
 static int n_logged, n_slow;
@@ -797,6 +941,7 @@ main(void)
         dev = ref; /* the laws of state hold for ref alone, too */
         printf("# device cpu is not built in: ref against itself\n");
     }
+    has_bf16 = dev != ref && can_bf16();
     hop_log_set(count_slow);
     both[0] = ref;
     both[1] = dev;
@@ -810,17 +955,22 @@ main(void)
     }
     for (size_t i = 0; i < HOP_LEN(optims); i++) {
         test_optimizer(i);
-        test_split(ref, SMOOTH, i);
+        test_split(ref, "fp32", SMOOTH, i);
         if (dev != ref)
-            test_split(dev, SMOOTH, i);
+            test_split(dev, "fp32", SMOOTH, i);
+        if (has_bf16)
+            test_split(dev, "bf16", SMOOTH, i);
     }
-    test_split(ref, GRAPH, 2);
+    test_split(ref, "fp32", GRAPH, 2);
     if (dev != ref)
-        test_split(dev, GRAPH, 2);
+        test_split(dev, "fp32", GRAPH, 2);
+    if (has_bf16)
+        test_split(dev, "bf16", GRAPH, 2);
     for (size_t i = 0; i < (dev == ref ? 1 : HOP_LEN(both)); i++) {
         test_load_store(both[i]);
         test_evaluate(both[i]);
         test_divergence(both[i]);
+        test_sign(both[i]);
     }
     test_masks();
     test_refusals();

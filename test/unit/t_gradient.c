@@ -24,6 +24,14 @@ static const struct row {
     {"dense L2", "7",
      LAYER("Dense", "\"units\":9,\"kernel_regularizer\":{\"class_name\":\"L2\",\"config\":"
                     "{\"l2\":0.03}}")},
+    {"dense L1, bias L1L2", "7",
+     LAYER("Dense", "\"units\":9,\"kernel_regularizer\":\"l1\",\"bias_regularizer\":"
+                    "{\"class_name\":\"L1L2\",\"config\":{\"l1\":0.05,\"l2\":0.03}}")},
+    {"conv L1L2, bias L2, batch norm L1", "5,5,3",
+     LAYER("Conv2D", "\"filters\":4,\"kernel_size\":3,\"activation\":\"tanh\","
+                     "\"kernel_regularizer\":\"l1_l2\",\"bias_regularizer\":\"l2\"")
+         LAYER("BatchNormalization", "\"gamma_regularizer\":\"l1\",\"beta_regularizer\":\"l2\"")
+             FLATTEN},
     {"activation linear", "7", DENSE(6, tanh) ACT(linear)},
     {"dropout", "7", DENSE(20, tanh) DROPOUT(0.4)},
     {"batch norm flat", "7", DENSE(9, linear) BNORM ACT(tanh)},
@@ -85,6 +93,26 @@ static const struct row {
     {"spatial dropout", "4,4,2",
      CONV(9, 3, 3, 1, same, tanh) LAYER("SpatialDropout2D", "\"rate\":0.4") FLATTEN},
     {"batch norm relu", "5,4,2", CONV(4, 3, 3, 1, same, linear) BNORM ACT(relu) FLATTEN},
+    {"conv 1d", "30",
+     SEQ(10, 3) CONV1(5, 3, same, tanh, "") CONV1(3, 2, valid, tanh, ",\"strides\":2") FLATTEN},
+    {"conv 1d causal, dilation, groups", "44",
+     SEQ(11, 4) CONV1(6, 3, causal, tanh, ",\"dilation_rate\":3,\"groups\":2")
+         CONV1(4, [2], causal, tanh, ",\"strides\":[3],\"use_bias\":false") FLATTEN},
+    {"conv 1d of one value", "3", SEQ(1, 3) CONV1(5, 4, same, tanh, "") FLATTEN},
+    {"pooling 1d", "39",
+     SEQ(13, 3) CONV1(5, 3, same, tanh, "") POOL("MaxPooling1D", 3, 2, same)
+         POOL("AveragePooling1D", 2, 1, same) LAYER("AveragePooling1D", "") FLATTEN},
+    {"global pooling 1d", "24",
+     NODE(s, "Reshape", FROM(in), "\"target_shape\":[-1,2]")
+         NODE(a, "Conv1D", FROM(s), "\"filters\":5,\"kernel_size\":3,\"activation\":\"tanh\"")
+             NODE(p, "GlobalAveragePooling1D", FROM(a), "") NODE(q, "GlobalMaxPooling1D", FROM(a), "")
+                 NODE(top, "Concatenate", FROM(p) "," FROM(q), "")},
+    {"batch norm, layer norm, dropout of sequences", "24",
+     SEQ(8, 3) CONV1(5, 3, same, linear, "") BNORM ACT(tanh) DROPOUT(0.3)
+         LAYER("LayerNormalization", "\"epsilon\":0.1") CONV1(4, 1, same, softmax, "") FLATTEN},
+    {"images as sequences", "6,4,3",
+     CONV(5, 3, 3, 1, same, tanh) LAYER("Reshape", "\"target_shape\":[24,5]")
+         CONV1(4, 5, causal, tanh, "") FLATTEN},
     {"a value read three times", "4,4,2",
      NCONV(a, in, 4, 3, tanh) NCONV(b, a, 4, 3, tanh) NCONV(c, a, 4, 1, tanh)
          NODE(d, "Add", FROM(a) "," FROM(b) "," FROM(c), "") NODE(top, "Flatten", FROM(d), "")},

@@ -6,6 +6,7 @@
 #include "net/class_weight.h"
 #include "net/loss.h"
 #include "net/metrics.h"
+#include "run/metric.h"
 #include "run/runlog.h"
 #include "tap.h"
 
@@ -261,9 +262,9 @@ test_names(void)
         ok(hop_metrics_add(&m, bad[i], "c", &e) == HOP_EFORMAT && strstr(e.hint, "precision"),
            "refused: %s", e.what);
     }
-    ok(hop_metrics_is_less_better("mae") && hop_metrics_is_less_better("loss") &&
-           !hop_metrics_is_less_better("accuracy") && !hop_metrics_is_less_better("top_5") &&
-           !hop_metrics_is_less_better("precision"), "which of them should be small");
+    ok(hop_metric_is_less_better("mae") && hop_metric_is_less_better("loss") &&
+           !hop_metric_is_less_better("accuracy") && !hop_metric_is_less_better("top_5") &&
+           !hop_metric_is_less_better("precision"), "which of them should be small");
     hop_json_free(j);
 }
 

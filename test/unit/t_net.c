@@ -90,6 +90,49 @@ test_forms(void)
     hop_net_free(net);
 }
 
+/* Regularizers in Keras 2's and 3's forms; factors left out take Keras's defaults. */
+static void
+test_regularizers(void)
+{
+    static const struct {
+        const char *text;
+        double l1, l2;
+    } rows[] = {
+        {"null", 0, 0},
+        {"\"l1\"", 0.01, 0},
+        {"\"L2\"", 0, 0.01},
+        {"\"l1_l2\"", 0.01, 0.01},
+        {"\"L1L2\"", 0, 0},
+        {"{\"class_name\":\"L1\",\"config\":{\"l1\":0.25}}", 0.25, 0},
+        {"{\"class_name\":\"L1\",\"config\":{}}", 0.01, 0},
+        {"{\"class_name\":\"L1L2\",\"config\":{\"l1\":0.25,\"l2\":0.5}}", 0.25, 0.5},
+        {"{\"class_name\":\"L1L2\",\"config\":{\"l2\":0.5}}", 0, 0.5},
+        {"{\"module\":\"keras.regularizers\",\"class_name\":\"L1\",\"config\":{\"l1\":0.5},"
+         "\"registered_name\":null}", 0.5, 0},
+        {"\"l3\"", -1, 0},
+        {"{\"class_name\":\"OrthogonalRegularizer\",\"config\":{}}", -1, 0},
+        {"{\"class_name\":\"L1\",\"config\":{\"l1\":-1}}", -1, 0},
+        {"[1]", -1, 0},
+    };
+    char text[500];
+
+    for (size_t i = 0; i < HOP_LEN(rows); i++) {
+        struct hop_err e = {0};
+        struct hop_net *net;
+
+        snprintf(text, sizeof text,
+                 "{\"class_name\":\"Sequential\",\"config\":[{\"class_name\":\"Dense\",\"config\":{"
+                 "\"units\":3,\"batch_input_shape\":[null,3],\"bias_regularizer\":%s}}]}",
+                 rows[i].text);
+        net = parse(text, &e);
+        ok(rows[i].l1 < 0 ? !net && e.code == HOP_EFORMAT
+                          : net && net->weights[1].l1 == rows[i].l1 &&
+                                net->weights[1].l2 == rows[i].l2 && net->weights[0].l1 == 0,
+           "regularizer %s %s", rows[i].text, e.what);
+        hop_net_free(net);
+    }
+}
+
 /* Names given by hand take none from the count; as Keras, which names these so. */
 static void
 test_names(void)
@@ -180,6 +223,18 @@ test_refusals(void)
          "has both strides and dilation_rate", ""},
         {NET(LAYER("Conv2D", "\"filters\":4,\"kernel_size\":3,\"groups\":2")),
          "2 groups for 3 channels", "divide"},
+        {NET(LAYER("Conv1D", "\"filters\":3,\"kernel_size\":3")), "needs an input LxC, got 8x8x3",
+         "Reshape"},
+        {NET(LAYER("GlobalMaxPooling1D", "")), "needs an input LxC, got 8x8x3", "Reshape"},
+        {NET(LAYER("Reshape", "\"target_shape\":[64,3]") ","
+                 LAYER("Conv2D", "\"filters\":3,\"kernel_size\":3")),
+         "needs an input HxWxC, got 64x3", ""},
+        {NET(LAYER("Reshape", "\"target_shape\":[64,3]") ","
+                 LAYER("Conv1D", "\"filters\":3,\"kernel_size\":[3,3]")),
+         "\"kernel_size\" is not a size", "list of one"},
+        {NET(LAYER("Reshape", "\"target_shape\":[64,3]") ","
+                 LAYER("MaxPooling1D", "\"padding\":\"causal\"")),
+         "unknown padding \"causal\"", "same or valid"},
         {NET(LAYER("Add", "")), "Add takes two inputs or more, got 1", ""},
         {GRAPH(NODE("Conv2D", "a", "\"filters\":3,\"kernel_size\":3", "\"in\"") ","
                    NODE("Add", "b", "", "\"a\",\"in\"")),
@@ -321,6 +376,7 @@ main(void)
 {
     test_zoo();
     test_forms();
+    test_regularizers();
     test_names();
     test_init();
     test_refusals();

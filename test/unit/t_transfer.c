@@ -25,14 +25,20 @@ static const struct {
              {"2.weight", 4, {3, 2, 2, 3}}, {"9.bias", 1, {3}},         {"9.num_batches_tracked", 1, {1}},
              {"9.running_mean", 1, {3}}, {"9.running_var", 1, {3}},     {"9.weight", 1, {3}}};
 
+static const char net1d_text[] =
+    "{\"class_name\":\"Sequential\",\"config\":{\"layers\":["
+    "{\"class_name\":\"Reshape\",\"config\":{\"batch_input_shape\":[null,15],\"target_shape\":[5,3]}},"
+    "{\"class_name\":\"Conv1D\",\"config\":{\"filters\":4,\"kernel_size\":2}},"
+    "{\"class_name\":\"GlobalMaxPooling1D\",\"config\":{}}]}}";
+
 static struct hop_net *
-make_net(void)
+make_net(const char *text)
 {
     struct hop_json *j = NULL;
     struct hop_net *net = NULL;
     struct hop_err e = {0};
 
-    if (hop_json_parse(net_text, strlen(net_text), "net", &j, &e) ||
+    if (hop_json_parse(text, strlen(text), "net", &j, &e) ||
         hop_net_parse(j, "net", &net, &e)) {
         printf("Bail out! %s\n", e.what);
         exit(1);
@@ -141,15 +147,41 @@ test_names(const struct hop_net *net)
     free(w);
 }
 
+/* A kernel [kw,C,K] is [K,C,kw] in PyTorch. */
+static void
+test_torch_1d(void)
+{
+    struct hop_net *net = make_net(net1d_text);
+    struct hop_err e = {0};
+    float data[24], bias[4] = {1, 2, 3, 4}, *w = hop_alloc_floats(net->n_params, &e);
+    struct hop_tensor v[2] = {
+        {.name = "0.bias", .dtype = HOP_F32, .dtype_name = "F32", .n_dims = 1, .dims = {4}, .data = bias, .n_bytes = 16},
+        {.name = "0.weight", .dtype = HOP_F32, .dtype_name = "F32", .n_dims = 3, .dims = {4, 3, 2}, .data = data, .n_bytes = 96}};
+    struct hop_transfer t;
+    struct hop_st st;
+
+    for (int i = 0; i < 24; i++)
+        data[i] = (float)i;
+    st = round_trip(v, 2);
+    ok(!hop_transfer_by_order(&st, net, w, "x", &t, &e) && t.n_loaded == 2 &&
+           w[(1 * 3 + 2) * 4 + 3] == data[(3 * 3 + 2) * 2 + 1] && w[0] == 0 && w[1] == data[6],
+       "the axes of a Conv1D are turned, too %s", e.what);
+    hop_transfer_clear(&t);
+    hop_st_close(&st);
+    hop_net_free(net);
+    free(w);
+}
+
 int
 main(void)
 {
-    struct hop_net *net = make_net();
+    struct hop_net *net = make_net(net_text);
 
     ok(net->layers[0].is_frozen && !net->weights[0].is_trainable && net->weights[2].is_trainable,
        "a frozen layer's weights are not trainable");
     test_torch(net);
     test_names(net);
+    test_torch_1d();
     hop_net_free(net);
     return tap_end();
 }

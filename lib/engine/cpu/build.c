@@ -3,29 +3,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/cpu/plan.h"
 
 /* ---- 1 memory ---- */
-
-/* Zeroed; the large ones in huge pages where the system has them, which spares the CPU's table of
- * addresses. */
-static float *
-alloc_bytes(size_t bytes, struct hop_err *e)
-{
-#ifdef MADV_HUGEPAGE
-    const size_t page = (size_t)2 << 20;
-    void *p;
-
-    if (bytes >= page && bytes < SIZE_MAX / 2 && !posix_memalign(&p, page, bytes)) {
-        madvise(p, bytes, MADV_HUGEPAGE); /* a wish */
-        return memset(p, 0, bytes);
-    }
-#endif
-    return hop_alloc_floats((bytes + 3) / 4, e);
-}
 
 void *
 hop_cpu_own(struct hop_cpu_prog *g, size_t bytes, struct hop_err *e)
@@ -34,7 +16,7 @@ hop_cpu_own(struct hop_cpu_prog *g, size_t bytes, struct hop_err *e)
 
     if (!o)
         return NULL;
-    if (!(o->p = alloc_bytes(bytes, e))) {
+    if (!(o->p = hop_alloc_floats((bytes + 3) / 4, e))) {
         free(o);
         return NULL;
     }
@@ -61,7 +43,7 @@ hop_cpu_buf_get(struct hop_plan *p, size_t bytes, struct hop_err *e)
     }
     if (!(b = hop_alloc(1, sizeof *b, e)))
         return NULL;
-    if (!(b->p = alloc_bytes(bytes, e))) {
+    if (!(b->p = hop_alloc_floats((bytes + 3) / 4, e))) {
         free(b);
         return NULL;
     }
@@ -89,6 +71,15 @@ hop_cpu_md(struct hop_cpu_prog *g, const struct hop_cpu_value *v, enum hop_dn_ta
     int64_t dims[] = {v->n, v->c, v->h, v->w};
 
     return hop_dn_md_new(g->set, tag == HOP_DN_NC ? 2 : 4, dims, tag, e);
+}
+
+const struct hop_dn_md *
+hop_cpu_md_typed(struct hop_cpu_prog *g, const struct hop_cpu_value *v, enum hop_dn_tag tag,
+                 const struct hop_dn_md *md, struct hop_err *e)
+{
+    const struct hop_dn_md *f32 = hop_cpu_md(g, v, tag, e);
+
+    return f32 ? hop_dn_md_typed(g->set, f32, hop_dn_md_is_bf16(md), e) : NULL;
 }
 
 const struct hop_dn_md *
@@ -169,7 +160,8 @@ place(struct hop_cpu_prog *g, int i, const struct hop_dn_md *wish, struct hop_er
         return HOP_OK;
     if ((!md || !hop_dn_md_block(md)) && !(md = hop_cpu_md_last(g, &g->values[i], e)))
         return HOP_ENOMEM;
-    return hop_cpu_value_new(g, i, md, e);
+    md = hop_dn_md_typed(g->set, md, false, e);
+    return md ? hop_cpu_value_new(g, i, md, e) : HOP_ENOMEM;
 }
 
 int
@@ -192,24 +184,46 @@ hop_cpu_value_as(struct hop_cpu_prog *g, enum hop_cpu_list list, int i, const st
     return reorder(g, list, v->md, v->buf->p, md, (*out)->p, e);
 }
 
+/* From now on value i is its copy in layout md. */
+static int
+move_to(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, struct hop_err *e)
+{
+    struct hop_cpu_value *v = &g->values[i];
+    struct hop_cpu_buf *copy;
+    int rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, i, md, &copy, e);
+
+    if (rc)
+        return rc;
+    hop_cpu_buf_put(v->buf);
+    v->buf = copy;
+    v->md = md;
+    return HOP_OK;
+}
+
 int
 hop_cpu_value_any(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     struct hop_cpu_value *v = &g->values[i];
     const struct hop_dn_md *md;
-    struct hop_cpu_buf *copy;
     int rc = place(g, i, NULL, e);
 
     if (rc || hop_dn_md_block(v->md))
         return rc;
     if (!(md = hop_cpu_md_last(g, v, e)))
         return HOP_ENOMEM;
-    if ((rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, i, md, &copy, e)))
+    return move_to(g, i, md, e);
+}
+
+int
+hop_cpu_value_f32(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    const struct hop_dn_md *md;
+    int rc = hop_cpu_value_any(g, i, e);
+
+    if (rc || !hop_dn_md_is_bf16(g->values[i].md))
         return rc;
-    hop_cpu_buf_put(v->buf);
-    v->buf = copy;
-    v->md = md;
-    return HOP_OK;
+    md = hop_dn_md_typed(g->set, g->values[i].md, false, e);
+    return md ? move_to(g, i, md, e) : HOP_ENOMEM;
 }
 
 void
@@ -250,8 +264,8 @@ hop_cpu_grad_over(struct hop_cpu_prog *g, struct hop_cpu_buf *dy, const struct h
 
 struct sum {
     size_t n;
-    const float *a, *b;
-    float *out; /* may be a or b */
+    const void *a, *b;
+    void *out; /* may be a or b */
 };
 
 HOP_CPU_HOT static void
@@ -262,8 +276,22 @@ run_sum(void *arg, const struct hop_cpu_now *now)
     float *out = s->out;
 
     (void)now;
+    HOP_CPU_IN_PLACE
     for (size_t i = 0; i < s->n; i++)
         out[i] = a[i] + b[i];
+}
+
+HOP_CPU_HOT static void
+run_sum_bf16(void *arg, const struct hop_cpu_now *now)
+{
+    const struct sum *s = arg;
+    const uint16_t *a = s->a, *b = s->b;
+    uint16_t *out = s->out;
+
+    (void)now;
+    HOP_CPU_IN_PLACE
+    for (size_t i = 0; i < s->n; i++)
+        out[i] = hop_cpu_to_bf16(hop_cpu_from_bf16(a[i]) + hop_cpu_from_bf16(b[i]));
 }
 
 /* The gradient that v has, plus `take` in layout md. */
@@ -271,8 +299,9 @@ static int
 accumulate(struct hop_cpu_prog *g, struct hop_cpu_value *v, const struct hop_dn_md *md,
            struct hop_cpu_buf *take, struct hop_err *e)
 {
-    struct hop_cpu_buf *both;
+    bool is_bf16 = hop_dn_md_is_bf16(v->grad_md);
     struct sum *s = hop_cpu_own(g, sizeof *s, e);
+    struct hop_cpu_buf *both;
     int rc;
 
     if (!s)
@@ -288,11 +317,12 @@ accumulate(struct hop_cpu_prog *g, struct hop_cpu_value *v, const struct hop_dn_
     both = take->n_refs == 1 ? take : v->grad;
     if (!(both = hop_cpu_grad_over(g, both, v->grad_md, e)))
         return HOP_ENOMEM;
-    *s = (struct sum){hop_dn_md_bytes(v->grad_md) / sizeof(float), v->grad->p, take->p, both->p};
+    *s = (struct sum){hop_dn_md_bytes(v->grad_md) / (is_bf16 ? 2 : sizeof(float)), v->grad->p,
+                      take->p, both->p};
     hop_cpu_buf_put(v->grad);
     hop_cpu_buf_put(take);
     v->grad = both;
-    return hop_cpu_call(g, HOP_CPU_BACKWARD, run_sum, s, e);
+    return hop_cpu_call(g, HOP_CPU_BACKWARD, is_bf16 ? run_sum_bf16 : run_sum, s, e);
 }
 
 int

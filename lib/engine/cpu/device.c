@@ -85,6 +85,7 @@ static const struct hop_device_ops ops = {
     hop_cpu_compile,
     hop_cpu_plan_free,
     hop_cpu_plan_bytes,
+    hop_cpu_precision,
     hop_cpu_load,
     hop_cpu_store,
     hop_cpu_train,

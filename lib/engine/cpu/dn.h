@@ -1,7 +1,10 @@
 /* dn - the little of oneDNN that this device uses, in hop's words. dn_v2.c is its only user.
  *
- * Everything made within a `struct hop_dn_set` lives until the set is freed. Primitives work on
- * float32. Activations are [N,C,H,W] or [N,C] in oneDNN's order of axes whatever their layout in
+ * Everything made within a `struct hop_dn_set` lives until the set is freed. Convolutions and dense
+ * layers compute in the type of their set: float32, or bfloat16 (8 bits of fraction, summed in
+ * float32) for activations, their gradients and copies of kernels, while biases and the gradients of
+ * weights stay float32. Other primitives take the type of the layout they are given; statistics,
+ * scales and shifts are float32. Activations are [N,C,H,W] or [N,C] in oneDNN's order of axes whatever their layout in
  * memory; convolution weights are [K,C,kh,kw], with groups [G,K/G,C/G,kh,kw], dense weights
  * [units,D].
  * Convolutions and dense layers choose the layout of all their arguments (hop_dn_prim_md tells);
@@ -52,6 +55,7 @@ struct hop_dn_conv {
 struct hop_dn_dense {
     int64_t n, d, units;
     bool has_bias;
+    bool is_f32;                      /* the output, whatever the set's type */
     const struct hop_activation *act; /* or NULL */
 };
 struct hop_dn_pool {
@@ -69,21 +73,26 @@ struct hop_dn_norm { /* batch or layer normalization */
 /* ---- the library ---- */
 
 const char *hop_dn_name(void);      /* "onednn-2.6.3 avx2": version and instruction set in use */
+bool hop_dn_has_bf16(void);         /* has the CPU instructions for bfloat16? */
 void hop_dn_threads(int n_threads); /* of the calling thread, from now on */
 
 int hop_dn_engine_new(struct hop_dn_engine **out, struct hop_err *e) HOP_MUSTUSE;
 void hop_dn_engine_free(struct hop_dn_engine *g);
-struct hop_dn_set *hop_dn_set_new(struct hop_dn_engine *g, struct hop_err *e);
+struct hop_dn_set *hop_dn_set_new(struct hop_dn_engine *g, bool is_bf16, struct hop_err *e);
 void hop_dn_set_free(struct hop_dn_set *s);
 
 /* ---- layouts ---- */
 
-/* hop_dn_md_new - dims in oneDNN's order. NULL: HOP_ENOMEM or a shape that it refuses, in e. */
+/* hop_dn_md_new - float32, dims in oneDNN's order. NULL: HOP_ENOMEM or a shape that it refuses, in e. */
 const struct hop_dn_md *hop_dn_md_new(struct hop_dn_set *s, int n_dims, const int64_t *dims,
                                       enum hop_dn_tag tag, struct hop_err *e);
 /* hop_dn_md_copy - the same md owned by another set. */
 const struct hop_dn_md *hop_dn_md_copy(struct hop_dn_set *s, const struct hop_dn_md *md,
                                        struct hop_err *e);
+/* hop_dn_md_typed - the layout of md with elements of that type; md itself if it has it. */
+const struct hop_dn_md *hop_dn_md_typed(struct hop_dn_set *s, const struct hop_dn_md *md,
+                                        bool is_bf16, struct hop_err *e);
+bool hop_dn_md_is_bf16(const struct hop_dn_md *md);
 bool hop_dn_md_equal(const struct hop_dn_md *a, const struct hop_dn_md *b);
 size_t hop_dn_md_bytes(const struct hop_dn_md *md);
 
@@ -92,7 +101,7 @@ size_t hop_dn_md_bytes(const struct hop_dn_md *md);
  * Returns b, or 0 for any other layout. */
 int64_t hop_dn_md_block(const struct hop_dn_md *md);
 
-/* hop_dn_md_like - the layout of md, of which hop_dn_md_block says b, for another shape. */
+/* hop_dn_md_like - layout and type of md, of which hop_dn_md_block says b, for another shape. */
 const struct hop_dn_md *hop_dn_md_like(struct hop_dn_set *s, const struct hop_dn_md *md,
                                        const int64_t dims[4], struct hop_err *e);
 

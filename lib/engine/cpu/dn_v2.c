@@ -40,6 +40,7 @@ struct hop_dn_exec {
 
 struct hop_dn_set {
     struct hop_dn_engine *g;
+    dnnl_data_type_t type; /* f32 or bf16 */
     struct hop_dn_md *mds;
     struct hop_dn_prim *prims;
     struct hop_dn_exec *execs;
@@ -99,6 +100,14 @@ hop_dn_name(void)
     return name;
 }
 
+bool
+hop_dn_has_bf16(void)
+{
+    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+
+    return (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}
+
 void
 hop_dn_threads(int n_threads)
 {
@@ -155,12 +164,14 @@ hop_dn_engine_free(struct hop_dn_engine *g)
 }
 
 struct hop_dn_set *
-hop_dn_set_new(struct hop_dn_engine *g, struct hop_err *e)
+hop_dn_set_new(struct hop_dn_engine *g, bool is_bf16, struct hop_err *e)
 {
     struct hop_dn_set *s = hop_alloc(1, sizeof *s, e);
 
-    if (s)
-        s->g = g;
+    if (!s)
+        return NULL;
+    s->g = g;
+    s->type = is_bf16 ? dnnl_bf16 : dnnl_f32;
     return s;
 }
 
@@ -205,13 +216,13 @@ keep_md(struct hop_dn_set *s, const dnnl_memory_desc_t *d, struct hop_err *e)
 }
 
 static int
-describe(dnnl_memory_desc_t *d, int n_dims, const int64_t *dims, dnnl_format_tag_t tag,
-         struct hop_err *e)
+describe(dnnl_memory_desc_t *d, int n_dims, const int64_t *dims, dnnl_data_type_t type,
+         dnnl_format_tag_t tag, struct hop_err *e)
 {
     dnnl_dims_t all = {0};
 
     memcpy(all, dims, (size_t)n_dims * sizeof *dims);
-    return check(dnnl_memory_desc_init_by_tag(d, n_dims, all, dnnl_f32, tag), "array", e);
+    return check(dnnl_memory_desc_init_by_tag(d, n_dims, all, type, tag), "array", e);
 }
 
 const struct hop_dn_md *
@@ -226,13 +237,28 @@ hop_dn_md_new(struct hop_dn_set *s, int n_dims, const int64_t *dims, enum hop_dn
     };
     dnnl_memory_desc_t d;
 
-    return describe(&d, n_dims, dims, tags[tag], e) ? NULL : keep_md(s, &d, e);
+    return describe(&d, n_dims, dims, dnnl_f32, tags[tag], e) ? NULL : keep_md(s, &d, e);
 }
 
 const struct hop_dn_md *
 hop_dn_md_copy(struct hop_dn_set *s, const struct hop_dn_md *md, struct hop_err *e)
 {
     return keep_md(s, &md->d, e);
+}
+
+const struct hop_dn_md *
+hop_dn_md_typed(struct hop_dn_set *s, const struct hop_dn_md *md, bool is_bf16, struct hop_err *e)
+{
+    dnnl_memory_desc_t d = md->d;
+
+    d.data_type = is_bf16 ? dnnl_bf16 : dnnl_f32;
+    return d.data_type == md->d.data_type ? md : keep_md(s, &d, e);
+}
+
+bool
+hop_dn_md_is_bf16(const struct hop_dn_md *md)
+{
+    return md->d.data_type == dnnl_bf16;
 }
 
 bool
@@ -287,7 +313,7 @@ hop_dn_md_like(struct hop_dn_set *s, const struct hop_dn_md *md, const int64_t d
 
     if (tag == dnnl_format_tag_undef)
         tag = b == 16 ? dnnl_nChw16c : b == 8 ? dnnl_nChw8c : dnnl_nChw4c;
-    return describe(&d, 4, dims, tag, e) ? NULL : keep_md(s, &d, e);
+    return describe(&d, 4, dims, md->d.data_type, tag, e) ? NULL : keep_md(s, &d, e);
 }
 
 int
@@ -454,16 +480,16 @@ new_prim(struct hop_dn_set *s, const_dnnl_op_desc_t op, const struct hop_activat
 
 /* Weights in any layout: [G,K/G,C/G,kh,kw], or without the first axis where there is one group. */
 static int
-describe_kernel(dnnl_memory_desc_t *d, const struct hop_dn_conv *c, dnnl_alg_kind_t alg,
-                struct hop_err *e)
+describe_kernel(dnnl_memory_desc_t *d, const struct hop_dn_conv *c, dnnl_data_type_t type,
+                dnnl_alg_kind_t alg, struct hop_err *e)
 {
     const struct hop_conv2d *k = c->conf;
     dnnl_dims_t dims = {k->groups, c->k / k->groups, c->c / k->groups, k->kh, k->kw};
 
     if (alg == dnnl_convolution_winograd) /* "any" may be a layout that no copy can read */
-        return describe(d, 4, dims + 1, dnnl_OIhw16i16o, e);
-    return k->groups > 1 ? describe(d, 5, dims, dnnl_format_tag_any, e)
-                         : describe(d, 4, dims + 1, dnnl_format_tag_any, e);
+        return describe(d, 4, dims + 1, type, dnnl_OIhw16i16o, e);
+    return k->groups > 1 ? describe(d, 5, dims, type, dnnl_format_tag_any, e)
+                         : describe(d, 4, dims + 1, type, dnnl_format_tag_any, e);
 }
 
 static int
@@ -481,8 +507,10 @@ conv_with_tag(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_c
     dnnl_status_t status;
     int rc;
 
-    if ((rc = describe(&src, 4, src_dims, tag, e)) || (rc = describe(&dst, 4, dst_dims, tag, e)) ||
-        (rc = describe_kernel(&w, c, alg, e)) || (rc = describe(&b, 1, &c->k, dnnl_x, e)))
+    if ((rc = describe(&src, 4, src_dims, s->type, tag, e)) ||
+        (rc = describe(&dst, 4, dst_dims, s->type, tag, e)) ||
+        (rc = describe_kernel(&w, c, pass == HOP_DN_BWD_WEIGHTS ? dnnl_f32 : s->type, alg, e)) ||
+        (rc = describe(&b, 1, &c->k, dnnl_f32, dnnl_x, e)))
         return rc;
     if (pass == HOP_DN_BWD_DATA)
         status = dnnl_dilated_convolution_backward_data_desc_init(&op, alg, &src, &w, &dst, strides,
@@ -505,20 +533,20 @@ conv_with_tag(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_c
  * rounding noise, of which RMSprop and Adam make whole steps while nothing greater drowns it.
  * Inference takes the training kind, whose weights lie in a layout that can be copied. */
 static bool
-wants_winograd(const struct hop_dn_conv *c, enum hop_dn_pass pass)
+wants_winograd(const struct hop_dn_set *s, const struct hop_dn_conv *c, enum hop_dn_pass pass)
 {
     const struct hop_conv2d *k = c->conf;
     unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
 
-    return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core && k->groups == 1 &&
-           k->kh == 3 && k->kw == 3 && k->stride_h == 1 && k->stride_w == 1 && k->dilation_h == 1 &&
+    return s->type == dnnl_f32 && (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core &&
+           k->groups == 1 && k->kh == 3 && k->kw == 3 && k->stride_h == 1 && k->stride_w == 1 && k->dilation_h == 1 &&
            k->dilation_w == 1 && c->c >= 32 && c->k >= 32 &&
            (pass != HOP_DN_BWD_WEIGHTS || c->n >= 16);
 }
 
-int
-hop_dn_conv(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_conv *c,
-            const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
+static int
+conv_in_type(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_conv *c,
+             const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
 {
     /* The library's own choice may be its plain loops where another layout has better ones. */
     static const dnnl_format_tag_t tags[] = {dnnl_format_tag_any, dnnl_nhwc, dnnl_nchw};
@@ -528,8 +556,9 @@ hop_dn_conv(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_con
 
     plain.act =
         c->act && c->act->act == HOP_RELU ? c->act : NULL; /* the only one it does as well */
-    if (wants_winograd(c, pass) &&
-        !conv_with_tag(s, pass == HOP_DN_INFER ? HOP_DN_TRAIN : pass, &plain, dnnl_convolution_winograd, tags[0], fwd, out, &ignored) &&
+    if (wants_winograd(s, c, pass) &&
+        !conv_with_tag(s, pass == HOP_DN_INFER ? HOP_DN_TRAIN : pass, &plain,
+                       dnnl_convolution_winograd, tags[0], fwd, out, &ignored) &&
         !hop_dn_prim_is_slow(*out))
         return plain.act == c->act ? HOP_OK
                                    : hop_fail(e, HOP_EFORMAT, "device cpu", NULL,
@@ -549,20 +578,41 @@ hop_dn_conv(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_con
 }
 
 int
+hop_dn_conv(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_conv *c,
+            const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
+{
+    dnnl_data_type_t type = s->type;
+    struct hop_err ignored = {0};
+    int rc;
+
+    if (type == dnnl_f32)
+        return conv_in_type(s, pass, c, fwd, out, e);
+    if (!conv_in_type(s, pass, c, fwd, out, &ignored) && !hop_dn_prim_is_slow(*out))
+        return HOP_OK;
+    s->type = dnnl_f32; /* what bfloat16 has no fast code for */
+    rc = conv_in_type(s, pass, c, fwd, out, e);
+    s->type = type;
+    return rc;
+}
+
+int
 hop_dn_dense(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_dense *c,
              const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
 {
     dnnl_dims_t src_dims = {c->n, c->d}, dst_dims = {c->n, c->units};
     dnnl_dims_t w_dims = {c->units, c->d};
     dnnl_memory_desc_t src, dst, w, b, *bias = c->has_bias ? &b : NULL;
+    bool is_forward = pass == HOP_DN_INFER || pass == HOP_DN_TRAIN;
     dnnl_inner_product_desc_t op;
     dnnl_status_t status;
     int rc;
 
-    if ((rc = describe(&src, 2, src_dims, dnnl_nc, e)) ||
-        (rc = describe(&dst, 2, dst_dims, dnnl_nc, e)) ||
-        (rc = describe(&w, 2, w_dims, dnnl_format_tag_any, e)) ||
-        (rc = describe(&b, 1, &c->units, dnnl_x, e)))
+    if ((rc = describe(&src, 2, src_dims, s->type, dnnl_nc, e)) ||
+        (rc = describe(&dst, 2, dst_dims, is_forward && c->is_f32 ? dnnl_f32 : s->type, dnnl_nc,
+                       e)) ||
+        (rc = describe(&w, 2, w_dims, pass == HOP_DN_BWD_WEIGHTS ? dnnl_f32 : s->type,
+                       dnnl_format_tag_any, e)) ||
+        (rc = describe(&b, 1, &c->units, dnnl_f32, dnnl_x, e)))
         return rc;
     if (pass == HOP_DN_BWD_DATA)
         status = dnnl_inner_product_backward_data_desc_init(&op, &src, &w, &dst);
@@ -594,7 +644,7 @@ hop_dn_pool(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_poo
         dst = *dnnl_primitive_desc_query_md(fwd->pd, dnnl_query_dst_md, 0);
         status = dnnl_pooling_backward_desc_init(&op, alg, &src->d, &dst, strides, window, lo, hi);
     } else {
-        if ((rc = describe(&dst, 4, dst_dims, dnnl_format_tag_any, e)))
+        if ((rc = describe(&dst, 4, dst_dims, src->d.data_type, dnnl_format_tag_any, e)))
             return rc;
         status = dnnl_pooling_forward_desc_init(&op, prop_kinds[pass], alg, &src->d, &dst, strides,
                                                 window, lo, hi);
@@ -643,7 +693,7 @@ hop_dn_lnorm(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_no
     dnnl_status_t status;
     int rc;
 
-    if ((rc = describe(&stat, 1, src->d.dims, dnnl_x, e)))
+    if ((rc = describe(&stat, 1, src->d.dims, dnnl_f32, dnnl_x, e)))
         return rc;
     if (pass == HOP_DN_BWD_DATA)
         status = dnnl_layer_normalization_backward_desc_init(

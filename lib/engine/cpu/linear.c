@@ -35,8 +35,10 @@ place_weights(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err 
     } else {
         md = hop_dn_prim_md(g->set, nd->fwd, HOP_DN_WEIGHTS, e);
     }
-    if (!md || (rc = hop_cpu_weight_place(g, l->i_weight, md, e)))
-        return md ? rc : HOP_ENOMEM;
+    if (!md || !(md = hop_dn_md_typed(g->set, md, false, e)))
+        return HOP_ENOMEM;
+    if ((rc = hop_cpu_weight_place(g, l->i_weight, md, e)))
+        return rc;
     if (l->n_weights == 1)
         return HOP_OK;
     bias_md = hop_dn_prim_md(g->set, nd->fwd, HOP_DN_BIAS, e);

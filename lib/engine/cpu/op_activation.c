@@ -143,7 +143,7 @@ choose(struct hop_cpu_prog *g, int i, const struct hop_dn_md **md, struct hop_er
     if ((rc = hop_dn_eltwise(g->set, pass, a, *md, NULL, &nd->fwd, e)) || nd->is_fused ||
         !hop_dn_prim_is_slow(nd->fwd))
         return rc;
-    if (!(*md = hop_cpu_md_last(g, x, e)))
+    if (!(*md = hop_cpu_md_typed(g, x, x->is_flat ? HOP_DN_NC : HOP_DN_NHWC, x->md, e)))
         return HOP_ENOMEM;
     return hop_dn_eltwise(g->set, pass, a, *md, NULL, &nd->fwd, e);
 }

@@ -1,4 +1,6 @@
 /* BatchNormalization over the last axis. Flat inputs are [N,C,1,1] to oneDNN. */
+#include <string.h>
+#include "engine/cpu/norm_back.h"
 #include "engine/cpu/plan.h"
 
 struct bnorm {
@@ -67,7 +69,7 @@ choose(struct hop_cpu_prog *g, int i, struct hop_dn_norm *c, struct hop_err *e)
     const struct hop_cpu_value *x = &g->values[hop_cpu_in(g, i, 0)];
     struct hop_cpu_node *nd = &g->nodes[i], *next = NULL;
     const struct hop_activation *act = hop_cpu_next_act(g, i, &next);
-    const struct hop_dn_md *last = hop_cpu_md(g, x, HOP_DN_NHWC, e);
+    const struct hop_dn_md *last = hop_cpu_md_typed(g, x, HOP_DN_NHWC, x->md, e);
     struct hop_err ignored = {0};
 
     if (!last)
@@ -124,7 +126,7 @@ make_statistics(struct hop_cpu_prog *g, int i, struct hop_err *e)
                         .moving_mean = at.mean->v,
                         .moving_variance = at.variance->v};
     /* As Keras 2's fused kernel, which does images only. */
-    if (!x->is_flat && count > 1.0f)
+    if (g->plan->spec.net->layers[i].in_shape.n_dims == 3 && count > 1.0f)
         s->unbias = count / (count - 1.0f);
     s->mean = hop_cpu_own(g, (size_t)x->c * sizeof(float), e);
     s->variance = hop_cpu_own(g, (size_t)x->c * sizeof(float), e);
@@ -186,6 +188,70 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     return rc;
 }
 
+/* ---- with the ReLU before ---- */
+
+static void
+run_back(void *arg, const struct hop_cpu_now *now)
+{
+    (void)now;
+    hop_cpu_norm_back(arg);
+}
+
+/* Is the input a ReLU's output, read by this layer alone, in a layout that norm_back knows? */
+static bool
+follows_relu(const struct hop_cpu_prog *g, int i)
+{
+    int v = hop_cpu_in(g, i, 0);
+    const struct hop_layer *l = v > 0 ? &g->plan->spec.net->layers[v - 1] : NULL;
+
+    return l && !strcmp(l->kind->op, "Activation") &&
+           ((const struct hop_activation *)l->params)->act == HOP_RELU &&
+           !g->nodes[v - 1].is_absorbed && g->values[v].n_readers == 1 &&
+           g->values[v].wants_grad && !g->values[v].is_flat && !g->nodes[i].is_fused &&
+           !g->plan->spec.net->layers[i].is_frozen &&
+           hop_dn_md_block(g->nodes[i].md) % HOP_CPU_NORM_LANES == 0;
+}
+
+static int
+backward_with_relu(struct hop_cpu_prog *g, int i, struct hop_err *e)
+{
+    const struct hop_batch_norm *p = g->plan->spec.net->layers[i].params;
+    int v = hop_cpu_in(g, i, 0), rc;
+    const struct hop_cpu_value *x = &g->values[v];
+    struct hop_cpu_node *nd = &g->nodes[i];
+    const struct bnorm *s = nd->aux;
+    struct places at = places(g, i);
+    struct hop_cpu_norm_back *back = hop_cpu_own(g, sizeof *back, e);
+    struct hop_cpu_buf *b_x, *dy, *dx;
+
+    if (!back)
+        return HOP_ENOMEM;
+    if ((rc = hop_cpu_grad_take(g, i + 1, nd->md, &dy, e)) ||
+        (rc = input(g, HOP_CPU_BACKWARD, i, &b_x, e)))
+        return rc;
+    if (!(dx = hop_cpu_grad_over(g, dy, nd->md, e)))
+        return HOP_ENOMEM;
+    *back = (struct hop_cpu_norm_back){.n = x->n,
+                                       .hw = x->h * x->w,
+                                       .c = x->c,
+                                       .block = hop_dn_md_block(nd->md),
+                                       .is_bf16 = hop_dn_md_is_bf16(nd->md),
+                                       .epsilon = (float)p->epsilon,
+                                       .mean = s->mean,
+                                       .variance = s->variance,
+                                       .gamma = at.gamma ? at.gamma->v : NULL,
+                                       .dgamma = at.gamma ? at.gamma->g : NULL,
+                                       .dbeta = at.beta ? at.beta->g : NULL,
+                                       .x = b_x->p,
+                                       .dy = dy->p,
+                                       .dx = dx->p};
+    rc = hop_cpu_call(g, HOP_CPU_BACKWARD, run_back, back, e);
+    hop_cpu_buf_put(b_x);
+    hop_cpu_buf_put(dy);
+    g->nodes[v - 1].is_absorbed = true; /* its backward pass is done */
+    return rc ? rc : hop_cpu_grad_give(g, v, nd->md, dx, e);
+}
+
 static int
 backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
@@ -200,6 +266,8 @@ backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     struct hop_dn_prim *p;
     float *dgamma, *dbeta;
 
+    if (follows_relu(g, i))
+        return backward_with_relu(g, i, e);
     c.has_relu = nd->is_fused;
     if ((rc = hop_cpu_gradient_or_scratch(g, at.gamma, &dgamma, e)) ||
         (rc = hop_cpu_gradient_or_scratch(g, at.beta, &dbeta, e)))

@@ -55,7 +55,7 @@ choose(struct hop_cpu_prog *g, int i)
     const struct hop_cpu_value *y = &g->values[i + 1];
     const struct hop_dn_md *first = g->values[hop_cpu_in(g, i, 0)].md, *md;
     struct hop_err ignored = {0};
-    int64_t b = first ? hop_dn_md_block(first) : 0;
+    int64_t b = first && !hop_dn_md_is_bf16(first) ? hop_dn_md_block(first) : 0;
 
     if (!b || y->is_flat || !(md = layout(g, y, first, &ignored)) || hop_dn_md_block(md) != b)
         return NULL;

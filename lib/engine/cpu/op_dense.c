@@ -7,7 +7,7 @@ make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass, const struct hop_acti
 {
     const struct hop_cpu_value *x = &g->values[hop_cpu_in(g, i, 0)], *y = &g->values[i + 1];
     const struct hop_dense *p = g->plan->spec.net->layers[i].params;
-    struct hop_dn_dense c = {x->n, x->c, y->c, p->use_bias, act};
+    struct hop_dn_dense c = {x->n, x->c, y->c, p->use_bias, i == g->plan->n_ops - 1, act};
 
     return hop_dn_dense(g->set, pass, &c, fwd, out, e);
 }

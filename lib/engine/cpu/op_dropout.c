@@ -1,65 +1,31 @@
 /* Dropout and SpatialDropout2D. The mask is drawn by counters of canonical element numbers, kept as
  * bytes in canonical order for backward, and looked up wherever a layout put the element. */
 #include <string.h>
-#include "base/rng.h"
+#include "engine/cpu/mask.h"
 #include "engine/cpu/plan.h"
 
 struct dropout {
     int64_t n, hw, c, block; /* examples, positions, channels; as hop_dn_md_block */
     uint32_t i_layer, limit;
     float scale;
-    uint8_t *mask; /* [n, hw, c] and up to 31 more: 1 = kept */
-    const float *x, *dy;
-    float *y, *dx;
+    bool is_bf16;  /* x, dy, y, dx are; else float32 */
+    uint8_t *mask; /* [n, hw, c]: 1 = kept */
+    const void *x, *dy;
+    void *y, *dx;
 };
-
-enum { WIDE = 8 }; /* counters drawn at once, side by side in vector registers */
-
-/* hop_philox for counters c0 .. c0 + WIDE - 1 (without carry into c1); the comparison included. */
-HOP_CPU_HOT static void
-draw(uint64_t key, uint32_t first, uint32_t high, uint32_t layer, uint32_t t, uint32_t limit,
-     uint8_t *mask)
-{
-    uint32_t a[WIDE], b[WIDE], c[WIDE], d[WIDE], k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
-
-    for (uint32_t i = 0; i < WIDE; i++) {
-        a[i] = first + i;
-        b[i] = high;
-        c[i] = layer;
-        d[i] = t;
-    }
-    for (int round = 0; round < 10; round++) {
-        for (int i = 0; i < WIDE; i++) {
-            uint64_t p0 = (uint64_t)0xD2511F53u * a[i], p1 = (uint64_t)0xCD9E8D57u * c[i];
-
-            a[i] = (uint32_t)(p1 >> 32) ^ b[i] ^ k0;
-            b[i] = (uint32_t)p1;
-            c[i] = (uint32_t)(p0 >> 32) ^ d[i] ^ k1;
-            d[i] = (uint32_t)p0;
-        }
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    for (int i = 0; i < WIDE; i++) {
-        mask[4 * i] = a[i] >= limit;
-        mask[4 * i + 1] = b[i] >= limit;
-        mask[4 * i + 2] = c[i] >= limit;
-        mask[4 * i + 3] = d[i] >= limit;
-    }
-}
 
 static void
 draw_mask(const struct dropout *s, int64_t n, const struct hop_cpu_now *now)
 {
-    /* Blocks of WIDE counters start at multiples of WIDE, so the low word never wraps inside. */
-    for (int64_t e = 0; e < n; e += 4 * WIDE)
-        draw(now->dropout_key, (uint32_t)(e / 4), (uint32_t)((uint64_t)(e / 4) >> 32), s->i_layer,
-             now->t, s->limit, s->mask + e);
+    hop_cpu_mask(now->dropout_key, s->i_layer, now->t, s->limit, n, s->mask);
 }
 
-HOP_CPU_HOT static void
-apply_row(const uint8_t *mask, float scale, int64_t n, const float *x, float *y)
+#define ALWAYS static inline __attribute__((always_inline))
+
+ALWAYS void
+keep_f32(const uint8_t *mask, float scale, int64_t n, const float *x, float *y)
 {
+    HOP_CPU_IN_PLACE
     for (int64_t i = 0; i < n; i++) {
         float kept = x[i] * scale;
 
@@ -67,27 +33,67 @@ apply_row(const uint8_t *mask, float scale, int64_t n, const float *x, float *y)
     }
 }
 
-/* x to y, which may be the same memory. */
-static void
-apply(const struct dropout *s, const float *x, float *y)
+ALWAYS void
+keep_bf16(const uint8_t *mask, float scale, int64_t n, const uint16_t *x, uint16_t *y)
 {
-    int64_t b = s->block;
+    HOP_CPU_IN_PLACE
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t kept = hop_cpu_to_bf16(hop_cpu_from_bf16(x[i]) * scale);
+
+        y[i] = mask[i] ? kept : 0;
+    }
+}
+
+/* n elements at `at` of x and y, of which those from n_real are padding. */
+ALWAYS void
+keep(const struct dropout *s, const uint8_t *mask, int64_t n_real, int64_t n, int64_t at,
+     const void *x, void *y)
+{
+    if (s->is_bf16) {
+        uint16_t *out = (uint16_t *)y + at;
+
+        keep_bf16(mask, s->scale, n_real, (const uint16_t *)x + at, out);
+        for (int64_t k = n_real; k < n; k++)
+            out[k] = 0;
+    } else {
+        float *out = (float *)y + at;
+
+        keep_f32(mask, s->scale, n_real, (const float *)x + at, out);
+        for (int64_t k = n_real; k < n; k++)
+            out[k] = 0.0f;
+    }
+}
+
+/* Example i of x to that of y, which may be the same memory. */
+HOP_CPU_HOT static void
+apply_example(const struct dropout *s, int64_t i, const void *x, void *y)
+{
+    int64_t b = s->block, size = s->hw * s->c, padded = (s->c + b - 1) / b * b * s->hw;
+    int64_t at = i * padded;
 
     if (b == s->c || (s->c % b == 0 && s->hw == 1)) {
-        apply_row(s->mask, s->scale, s->n * s->hw * s->c, x, y);
+        keep(s, s->mask + i * size, size, size, at, x, y);
         return;
     }
-    for (int64_t i = 0; i < s->n; i++)
-        for (int64_t c0 = 0; c0 < s->c; c0 += b) {
-            const uint8_t *mask = s->mask + i * s->hw * s->c + c0;
-            int64_t n = s->c - c0 < b ? s->c - c0 : b;
+    for (int64_t c0 = 0; c0 < s->c; c0 += b) {
+        const uint8_t *mask = s->mask + i * size + c0;
+        int64_t n = s->c - c0 < b ? s->c - c0 : b;
 
-            for (int64_t j = 0; j < s->hw; j++, x += b, y += b) {
-                apply_row(mask + j * s->c, s->scale, n, x, y);
-                for (int64_t k = n; k < b; k++)
-                    y[k] = 0.0f;
-            }
-        }
+        if (b == 16 && n == 16) /* a constant, for the compiler */
+            for (int64_t j = 0; j < s->hw; j++, at += 16)
+                keep(s, mask + j * s->c, 16, 16, at, x, y);
+        else
+            for (int64_t j = 0; j < s->hw; j++, at += b)
+                keep(s, mask + j * s->c, n, b, at, x, y);
+    }
+}
+
+static void
+apply(const struct dropout *s, const void *x, void *y)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < s->n; i++)
+        apply_example(s, i, x, y);
 }
 
 static void
@@ -171,7 +177,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     struct dropout *s;
 
-    if ((rc = hop_cpu_value_any(g, v, e)))
+    if ((rc = is_spatial(g, i) ? hop_cpu_value_f32(g, v, e) : hop_cpu_value_any(g, v, e)))
         return rc;
     /* Over a ReLU's output, too: its backward asks only where it was positive, and where dropout
      * put a zero the gradient is zero already. */
@@ -188,12 +194,13 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
                           .c = x->c,
                           .i_layer = (uint32_t)i,
                           .block = hop_dn_md_block(x->md),
+                          .is_bf16 = hop_dn_md_is_bf16(x->md),
                           .x = x->buf->p,
                           .y = y->buf->p};
     s->limit = (uint32_t)(conf->rate * 4294967296.0);
     s->scale = (float)(1.0 / (1.0 - conf->rate));
     if (!(s->mask =
-              hop_cpu_own(g, (size_t)(s->n * (is_spatial(g, i) ? 1 : s->hw) * s->c + 4 * WIDE), e)))
+              hop_cpu_own(g, (size_t)(s->n * (is_spatial(g, i) ? 1 : s->hw) * s->c + HOP_CPU_MASK_SPARE), e)))
         return HOP_ENOMEM;
     g->nodes[i].aux = s;
     return hop_cpu_call(g, HOP_CPU_FORWARD, is_spatial(g, i) ? run_spatial : run_forward, s, e);

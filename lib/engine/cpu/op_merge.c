@@ -10,6 +10,7 @@ struct merge {
     size_t n;
     int n_in;
     bool has_relu;
+    bool is_bf16; /* Add only: x and y are */
     const float *x[HOP_NET_INPUTS];
     float *y; /* may be one of x */
     int skip; /* of a gradient of Multiply: the input whose it is */
@@ -64,13 +65,38 @@ run_multiply_back(void *arg, const struct hop_cpu_now *now)
             s->y[i] = s->y[i] * s->x[k][i];
 }
 
+/* The same of bfloat16, summed in float32. */
+HOP_CPU_HOT static void
+run_add_bf16(void *arg, const struct hop_cpu_now *now)
+{
+    const struct merge *s = arg;
+    uint16_t *y = (uint16_t *)s->y;
+    float acc[CHUNK];
+
+    (void)now;
+    for (size_t at = 0, m; at < s->n; at += m) {
+        m = s->n - at < CHUNK ? s->n - at : CHUNK;
+        for (size_t i = 0; i < m; i++)
+            acc[i] = hop_cpu_from_bf16(((const uint16_t *)s->x[0])[at + i]);
+        for (int k = 1; k < s->n_in; k++)
+            for (size_t i = 0; i < m; i++)
+                acc[i] += hop_cpu_from_bf16(((const uint16_t *)s->x[k])[at + i]);
+        if (s->has_relu)
+            for (size_t i = 0; i < m; i++)
+                acc[i] = acc[i] < 0.0f ? 0.0f : acc[i];
+        for (size_t i = 0; i < m; i++)
+            y[at + i] = hop_cpu_to_bf16(acc[i]);
+    }
+}
+
 static struct merge *
 new_merge(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, struct hop_err *e)
 {
     struct merge *s = hop_cpu_own(g, sizeof *s, e);
 
     if (s)
-        *s = (struct merge){.n = hop_dn_md_bytes(md) / sizeof(float),
+        *s = (struct merge){.n = hop_dn_md_bytes(md) / (hop_dn_md_is_bf16(md) ? 2 : sizeof(float)),
+                            .is_bf16 = hop_dn_md_is_bf16(md),
                             .n_in = g->plan->spec.net->layers[i].n_in,
                             .skip = -1};
     return s;
@@ -136,7 +162,7 @@ forward_add(struct hop_cpu_prog *g, int i, struct hop_err *e)
     if (s->has_relu)
         next->is_fused = true;
     drop_inputs(s, bufs);
-    return hop_cpu_call(g, HOP_CPU_FORWARD, run_add, s, e);
+    return hop_cpu_call(g, HOP_CPU_FORWARD, s->is_bf16 ? run_add_bf16 : run_add, s, e);
 }
 
 static int
@@ -159,7 +185,7 @@ static int
 forward_multiply(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     struct hop_cpu_buf *bufs[HOP_NET_INPUTS] = {NULL};
-    int v = hop_cpu_in(g, i, 0), rc = hop_cpu_value_any(g, v, e);
+    int v = hop_cpu_in(g, i, 0), rc = hop_cpu_value_f32(g, v, e);
     struct merge *s;
 
     if (rc)

@@ -1,5 +1,6 @@
 /* MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D; GlobalMaxPooling2D, whose equal maxima
  * share the gradient, is our own loop. */
+#include <string.h>
 #include "engine/cpu/plan.h"
 
 static struct hop_dn_pool
@@ -24,8 +25,8 @@ choose(struct hop_cpu_prog *g, int i, const struct hop_dn_pool *c, struct hop_er
     enum hop_dn_pass pass = g->is_training ? HOP_DN_TRAIN : HOP_DN_INFER;
     const struct hop_cpu_value *x = &g->values[hop_cpu_in(g, i, 0)];
     struct hop_cpu_node *nd = &g->nodes[i];
-    const struct hop_dn_md *md[] = {x->md, hop_cpu_md(g, x, HOP_DN_NHWC, e),
-                                    hop_cpu_md(g, x, HOP_DN_NCHW, e)};
+    const struct hop_dn_md *md[] = {x->md, hop_cpu_md_typed(g, x, HOP_DN_NHWC, x->md, e),
+                                    hop_cpu_md_typed(g, x, HOP_DN_NCHW, x->md, e)};
     int rc;
 
     for (int k = 0; k < 3; k++) {
@@ -40,6 +41,78 @@ choose(struct hop_cpu_prog *g, int i, const struct hop_dn_pool *c, struct hop_er
     nd->md = md[0];
     return hop_dn_pool(g->set, pass, c, md[0], NULL, &nd->fwd, e);
 }
+
+/* ---- the ReLU before a maximum ----
+ * max(relu(x)) = relu(max(x)), so its backward pass may come first, over the few numbers that the
+ * maxima are, from their signs. */
+
+static bool
+follows_relu(const struct hop_cpu_prog *g, int i)
+{
+    int v = hop_cpu_in(g, i, 0);
+    const struct hop_layer *l = v > 0 ? &g->plan->spec.net->layers[v - 1] : NULL;
+
+    return l && g->is_training && !strcmp(l->kind->op, "Activation") &&
+           ((const struct hop_activation *)l->params)->act == HOP_RELU &&
+           !g->nodes[v - 1].is_absorbed && g->values[v].n_readers == 1 && g->values[v].wants_grad;
+}
+
+struct mask {
+    size_t n;
+    const void *y, *dy;
+    void *out; /* may be dy */
+};
+
+HOP_CPU_HOT static void
+run_mask(void *arg, const struct hop_cpu_now *now)
+{
+    const struct mask *s = arg;
+    const float *y = s->y, *dy = s->dy;
+    float *out = s->out;
+
+    (void)now;
+    HOP_CPU_IN_PLACE
+    for (size_t i = 0; i < s->n; i++)
+        out[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+}
+
+HOP_CPU_HOT static void
+run_mask_bf16(void *arg, const struct hop_cpu_now *now)
+{
+    const struct mask *s = arg;
+    const int16_t *y = s->y, *dy = s->dy;
+    int16_t *out = s->out;
+
+    (void)now;
+    HOP_CPU_IN_PLACE
+    for (size_t i = 0; i < s->n; i++)
+        out[i] = (int16_t)(dy[i] & -(y[i] > 0));
+}
+
+/* *dy, layout md, becomes 0 where the maximum is 0. */
+static int
+relu_back(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, struct hop_cpu_buf **dy,
+          struct hop_err *e)
+{
+    bool is_bf16 = hop_dn_md_is_bf16(md);
+    struct mask *s = hop_cpu_own(g, sizeof *s, e);
+    struct hop_cpu_buf *y, *out = s ? hop_cpu_grad_over(g, *dy, md, e) : NULL;
+    int rc;
+
+    if (!out)
+        return HOP_ENOMEM;
+    if ((rc = hop_cpu_value_as(g, HOP_CPU_BACKWARD, i + 1, md, &y, e)))
+        return rc;
+    *s = (struct mask){hop_dn_md_bytes(md) / (is_bf16 ? 2 : sizeof(float)), y->p, (*dy)->p, out->p};
+    rc = hop_cpu_call(g, HOP_CPU_BACKWARD, is_bf16 ? run_mask_bf16 : run_mask, s, e);
+    hop_cpu_buf_put(y);
+    hop_cpu_buf_put(*dy);
+    *dy = out;
+    g->nodes[hop_cpu_in(g, i, 0) - 1].is_absorbed = true; /* its backward pass is done */
+    return rc;
+}
+
+/* ---- pooling ---- */
 
 static int
 pool_forward(struct hop_cpu_prog *g, int i, bool is_max, struct hop_err *e)
@@ -60,6 +133,9 @@ pool_forward(struct hop_cpu_prog *g, int i, bool is_max, struct hop_err *e)
     if ((rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, v, nd->md, &x, e)) ||
         (rc = hop_cpu_value_new(g, i + 1, y_md, e)))
         return rc;
+    nd->is_fused = is_max && follows_relu(g, i);
+    if (nd->is_fused)
+        g->values[i + 1].keep = HOP_CPU_KEEP_SIGN;
     struct hop_dn_bind b[] = {{HOP_DN_SRC, nd->md, x->p},
                               {HOP_DN_DST, y_md, g->values[i + 1].buf->p},
                               {HOP_DN_WORKSPACE, space_md, nd->aux}};
@@ -83,7 +159,8 @@ pool_backward(struct hop_cpu_prog *g, int i, bool is_max, struct hop_err *e)
     if (!(dy_md = hop_dn_prim_md(g->set, p, HOP_DN_DIFF_DST, e)))
         return HOP_ENOMEM;
     space_md = hop_dn_prim_md(g->set, p, HOP_DN_WORKSPACE, e);
-    if ((rc = hop_cpu_grad_take(g, i + 1, dy_md, &dy, e)))
+    if ((rc = hop_cpu_grad_take(g, i + 1, dy_md, &dy, e)) ||
+        (nd->is_fused && (rc = relu_back(g, i, dy_md, &dy, e))))
         return rc;
     if (!(dx = hop_cpu_grad_new(g, nd->md, e)))
         return HOP_ENOMEM;
@@ -207,7 +284,7 @@ run_global_max_back(void *arg, const struct hop_cpu_now *now)
 static int
 global_max_forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    int v = hop_cpu_in(g, i, 0), rc = hop_cpu_value_any(g, v, e);
+    int v = hop_cpu_in(g, i, 0), rc = hop_cpu_value_f32(g, v, e);
     struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     const struct hop_dn_md *md = hop_cpu_md(g, y, HOP_DN_NC, e);
     struct global_max *s = hop_cpu_own(g, sizeof *s, e);

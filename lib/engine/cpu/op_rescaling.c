@@ -53,7 +53,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 
     if (!s)
         return HOP_ENOMEM;
-    if ((rc = hop_cpu_value_any(g, v, e)))
+    if ((rc = hop_cpu_value_f32(g, v, e)))
         return rc;
     if (hop_cpu_can_overwrite(g, v, HOP_CPU_FREE))
         hop_cpu_value_alias(g, v, i + 1);

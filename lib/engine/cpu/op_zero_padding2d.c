@@ -58,7 +58,7 @@ static int
 forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     const struct hop_zero_padding2d *p = g->plan->spec.net->layers[i].params;
-    int v = hop_cpu_in(g, i, 0), rc = hop_cpu_value_any(g, v, e);
+    int v = hop_cpu_in(g, i, 0), rc = hop_cpu_value_f32(g, v, e);
     struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     int64_t dims[] = {y->n, y->c, y->h, y->w}, b;
     struct padding *s = hop_cpu_own(g, sizeof *s, e);

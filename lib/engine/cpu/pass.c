@@ -8,6 +8,7 @@
 static void
 gather(struct hop_cpu_prog *g, const struct hop_data *d, const struct hop_perm *perm, int64_t at)
 {
+#pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < g->n; i++) {
         int64_t from = perm ? (int64_t)hop_perm_at(perm, (uint64_t)(at + i)) : at + i;
 

@@ -128,7 +128,7 @@ build_forward(struct hop_cpu_prog *g, struct hop_err *e)
                 hop_cpu_buf_put(x->buf);
         }
     }
-    return hop_cpu_value_any(g, g->plan->n_ops, e);
+    return hop_cpu_value_f32(g, g->plan->n_ops, e);
 }
 
 static int
@@ -166,7 +166,7 @@ build(struct hop_cpu_prog *g, struct hop_err *e)
     /* Programs run one at a time, so each may use all of the pool. */
     for (struct hop_cpu_buf *b = g->plan->pool; b; b = b->next)
         b->n_refs = 0;
-    if (!(g->set = hop_dn_set_new(g->plan->d->dn, e)) ||
+    if (!(g->set = hop_dn_set_new(g->plan->d->dn, g->plan->is_bf16, e)) ||
         !(g->values = hop_cpu_own(g, (n_ops + 1) * sizeof *g->values, e)) ||
         !(g->nodes = hop_cpu_own(g, n_ops * sizeof *g->nodes, e)) ||
         !(g->y = hop_cpu_own(g, (size_t)g->n * sizeof *g->y, e)) ||
@@ -276,6 +276,30 @@ hop_cpu_plan_bytes(const struct hop_plan *p)
     return bytes;
 }
 
+/* auto: bfloat16 where the CPU multiplies it; elsewhere it would be emulated, far slower than
+ * float32. */
+static int
+choose_precision(const char *name, bool *is_bf16, struct hop_err *e)
+{
+    *is_bf16 = false;
+    if (!name || !strcmp(name, "fp32"))
+        return HOP_OK;
+    *is_bf16 = hop_dn_has_bf16();
+    if (!strcmp(name, "auto") || (*is_bf16 && !strcmp(name, "bf16")))
+        return HOP_OK;
+    if (!strcmp(name, "bf16"))
+        return hop_fail(e, HOP_EDEV, "device cpu", "use --precision=fp32 or auto",
+                        "this CPU has no bf16 instructions (%s)", hop_dn_name());
+    return hop_fail(e, HOP_EARG, "--precision", "fp32, bf16, auto", "device cpu cannot do \"%.20s\"",
+                    name);
+}
+
+const char *
+hop_cpu_precision(const struct hop_plan *p)
+{
+    return p->is_bf16 ? "bf16" : "fp32";
+}
+
 int
 hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan **out,
                 struct hop_err *e)
@@ -283,15 +307,16 @@ hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct h
     const struct hop_net *net = spec->net;
     struct hop_cpu_prog *g;
     struct hop_plan *p;
+    bool is_bf16;
     int rc;
 
     *out = NULL;
-    if (spec->precision && strcmp(spec->precision, "fp32"))
-        return hop_fail(e, HOP_EARG, "--precision", "fp32", "device cpu cannot do \"%.20s\"",
-                        spec->precision);
+    if ((rc = choose_precision(spec->precision, &is_bf16, e)))
+        return rc;
     if (!(p = hop_alloc(1, sizeof *p, e)))
         return HOP_ENOMEM;
     hop_dn_threads(d->n_threads);
+    p->is_bf16 = is_bf16;
     p->d = d;
     p->spec = *spec;
     p->n_ops = net->n_layers - hop_loss_is_fused(&spec->loss, net);
@@ -299,7 +324,7 @@ hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct h
         p->n_slots = spec->optim->slots(spec->optim_conf, NULL);
     p->weights = hop_alloc((size_t)net->n_weights, sizeof *p->weights, e);
     p->parts = hop_alloc((size_t)net->n_weights, sizeof *p->parts, e);
-    p->set = hop_dn_set_new(d->dn, e);
+    p->set = hop_dn_set_new(d->dn, p->is_bf16, e);
     rc = p->weights && p->parts && p->set
              ? hop_cpu_prog_get(p, spec->batch_size, spec->is_training, &g, e)
              : HOP_ENOMEM;

@@ -14,17 +14,41 @@
 #ifndef HOP_ENGINE_CPU_PLAN_H
 #define HOP_ENGINE_CPU_PLAN_H
 
+#include "base/num.h"
 #include "engine/cpu/dn.h"
 #include "engine/engine.h"
 
-/* Loops marked so are compiled a second time for CPUs with AVX2 and chosen at start; the bits are
+/* Loops marked so are compiled again for CPUs with AVX2 and AVX-512 and chosen at start; the bits are
  * equal, since no operation is reordered or contracted. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) &&       \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HOP_CPU_HOT __attribute__((target_clones("avx2", "default")))
+#define HOP_CPU_HOT __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define HOP_CPU_HOT
 #endif
+
+/* Before a loop whose output may be one of its inputs, element for element, and overlaps none
+ * otherwise: compilers would fall back to one element at a time where they are the same. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define HOP_CPU_IN_PLACE _Pragma("GCC ivdep")
+#else
+#define HOP_CPU_IN_PLACE
+#endif
+
+/* bfloat16: the upper half of a float32; rounded to the nearest, ties to even; NaN stays NaN. */
+static inline float
+hop_cpu_from_bf16(uint16_t v)
+{
+    return hop_bits_f32((uint32_t)v << 16);
+}
+
+static inline uint16_t
+hop_cpu_to_bf16(float v)
+{
+    uint32_t bits = hop_f32_bits(v), rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
+
+    return (uint16_t)((v != v ? bits | 0x400000u : rounded) >> 16);
+}
 
 struct hop_device {
     struct hop_dn_engine *dn;
@@ -120,6 +144,7 @@ struct hop_plan {
     struct hop_device *d;
     struct hop_plan_spec spec;
     int n_ops; /* layers that run as steps: all, or all but a last one that is the loss's */
+    bool is_bf16; /* activations, their gradients and kernels' copies; else float32 */
     struct hop_dn_set *set; /* of the weights' layouts */
     struct hop_cpu_weight *weights;
     struct hop_optim_part *parts; /* room for every weight */
@@ -136,6 +161,7 @@ int hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, stru
                     struct hop_err *e);
 void hop_cpu_plan_free(struct hop_plan *p);
 size_t hop_cpu_plan_bytes(const struct hop_plan *p);
+const char *hop_cpu_precision(const struct hop_plan *p);
 
 /* hop_cpu_prog_get - the program for batches of n, built on first use. */
 int hop_cpu_prog_get(struct hop_plan *p, int64_t n, bool is_training, struct hop_cpu_prog **out,
@@ -153,8 +179,8 @@ int hop_cpu_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *
 int hop_cpu_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e);
 /* hop_cpu_gradient_out - the gradients [n_params] in canonical order, 0 for statistics. */
 void hop_cpu_gradient_out(const struct hop_plan *p, float *gradient);
-double hop_cpu_penalty(const struct hop_plan *p);      /* sum of l2 * w^2 */
-void hop_cpu_add_penalty_gradient(struct hop_plan *p); /* g += 2 * l2 * w */
+double hop_cpu_penalty(const struct hop_plan *p);      /* sum of l1 * |w| + l2 * w^2 */
+void hop_cpu_add_penalty_gradient(struct hop_plan *p); /* g += 2 * l2 * w + l1 * sign(w) */
 double hop_cpu_update(struct hop_plan *p);             /* one optimizer step; returns its lr */
 bool hop_cpu_weights_are_finite(const struct hop_plan *p);
 
@@ -167,7 +193,11 @@ struct hop_cpu_buf *hop_cpu_buf_get(struct hop_plan *p, size_t bytes, struct hop
 void hop_cpu_buf_put(struct hop_cpu_buf *b); /* drop one reference */
 
 const struct hop_dn_md *hop_cpu_md(struct hop_cpu_prog *g, const struct hop_cpu_value *v,
-                                   enum hop_dn_tag tag, struct hop_err *e);
+                                   enum hop_dn_tag tag, struct hop_err *e); /* float32 */
+/* The same in the type of md. */
+const struct hop_dn_md *hop_cpu_md_typed(struct hop_cpu_prog *g, const struct hop_cpu_value *v,
+                                         enum hop_dn_tag tag, const struct hop_dn_md *md,
+                                         struct hop_err *e);
 const struct hop_dn_md *hop_cpu_md_last(struct hop_cpu_prog *g, const struct hop_cpu_value *v,
                                         struct hop_err *e); /* channels-last, [N,C] if flat */
 
@@ -188,8 +218,10 @@ int hop_cpu_in(const struct hop_cpu_prog *g, int i, int k);
 int hop_cpu_value_as(struct hop_cpu_prog *g, enum hop_cpu_list list, int v,
                      const struct hop_dn_md *md, struct hop_cpu_buf **out,
                      struct hop_err *e) HOP_MUSTUSE;
-/* hop_cpu_value_any - value v as it lies, in a layout that hop_dn_md_block knows. */
+/* hop_cpu_value_any - value v as it lies, in a layout that hop_dn_md_block knows and in the type it
+ * has; hop_cpu_value_f32 - the same in float32, for own loops. */
 int hop_cpu_value_any(struct hop_cpu_prog *g, int v, struct hop_err *e) HOP_MUSTUSE;
+int hop_cpu_value_f32(struct hop_cpu_prog *g, int v, struct hop_err *e) HOP_MUSTUSE;
 /* hop_cpu_value_new - memory for value v in layout md. */
 int hop_cpu_value_new(struct hop_cpu_prog *g, int v, const struct hop_dn_md *md,
                       struct hop_err *e) HOP_MUSTUSE;

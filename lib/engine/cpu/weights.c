@@ -1,5 +1,6 @@
 /* The model's numbers: canonical order outside, oneDNN's layouts inside. 1 layout  2 load and store
  * 3 regularisation and optimizer */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -24,14 +25,14 @@ hop_cpu_weights_free(struct hop_plan *p)
     free(p->parts);
 }
 
-/* oneDNN's axis of canonical axis i: kernels are [kh,kw,C,K] here and [K,C,kh,kw] there, dense
- * kernels [D,units] and [units,D]. */
+/* oneDNN's axis of canonical axis i: kernels are [kh,kw,C,K] or [kw,C,K] here and [K,C,kh,kw]
+ * there, dense kernels [D,units] and [units,D]. */
 static int
 dn_axis(int n_dims, int i)
 {
     static const int conv[] = {2, 3, 1, 0};
 
-    return n_dims == 4 ? conv[i] : n_dims - 1 - i;
+    return n_dims > 2 ? conv[4 - n_dims + i] : n_dims - 1 - i;
 }
 
 /* The same for [G,K/G,C/G,kh,kw]: canonical output channel k is number k % (K/G) of group
@@ -188,6 +189,7 @@ hop_cpu_gradient_out(const struct hop_plan *p, float *gradient)
 
 enum { LANES = 8 };
 
+/* What a layout pads weights with is zero: it adds nothing to sums, and has no sign. */
 HOP_CPU_HOT static double
 sum_of_squares(const float *v, size_t n)
 {
@@ -204,14 +206,35 @@ sum_of_squares(const float *v, size_t n)
     return total;
 }
 
+HOP_CPU_HOT static double
+sum_of_sizes(const float *v, size_t n)
+{
+    double sum[LANES] = {0}, total = 0;
+    size_t i;
+
+    for (i = 0; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++)
+            sum[k] += (double)fabsf(v[i + (size_t)k]);
+    for (; i < n; i++)
+        total += (double)fabsf(v[i]);
+    for (int k = 0; k < LANES; k++)
+        total += sum[k];
+    return total;
+}
+
 double
 hop_cpu_penalty(const struct hop_plan *p)
 {
     double total = 0;
 
-    for (int i = 0; i < p->spec.net->n_weights; i++)
-        if (p->spec.net->weights[i].l2 != 0)
-            total += p->spec.net->weights[i].l2 * sum_of_squares(p->weights[i].v, p->weights[i].n);
+    for (int i = 0; i < p->spec.net->n_weights; i++) {
+        const struct hop_weight *w = &p->spec.net->weights[i];
+
+        if (w->l1 != 0)
+            total += w->l1 * sum_of_sizes(p->weights[i].v, p->weights[i].n);
+        if (w->l2 != 0)
+            total += w->l2 * sum_of_squares(p->weights[i].v, p->weights[i].n);
+    }
     return total;
 }
 
@@ -222,13 +245,25 @@ add_scaled(float *restrict g, const float *restrict v, float scale, size_t n)
         g[i] += scale * v[i];
 }
 
+HOP_CPU_HOT static void
+add_signs(float *restrict g, const float *restrict v, float scale, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        g[i] += v[i] > 0 ? scale : v[i] < 0 ? -scale : 0;
+}
+
 void
 hop_cpu_add_penalty_gradient(struct hop_plan *p)
 {
-    for (int i = 0; i < p->spec.net->n_weights; i++)
-        if (p->spec.net->weights[i].l2 != 0 && p->weights[i].g)
-            add_scaled(p->weights[i].g, p->weights[i].v, (float)(2 * p->spec.net->weights[i].l2),
-                       p->weights[i].n);
+    for (int i = 0; i < p->spec.net->n_weights; i++) {
+        const struct hop_weight *w = &p->spec.net->weights[i];
+        struct hop_cpu_weight *at = &p->weights[i];
+
+        if (w->l2 != 0 && at->g)
+            add_scaled(at->g, at->v, (float)(2 * w->l2), at->n);
+        if (w->l1 != 0 && at->g)
+            add_signs(at->g, at->v, (float)w->l1, at->n);
+    }
 }
 
 double

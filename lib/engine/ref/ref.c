@@ -286,8 +286,8 @@ compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan 
 
     (void)d;
     *out = NULL;
-    if (spec->precision && strcmp(spec->precision, "fp32"))
-        return hop_fail(e, HOP_EARG, "--precision", "fp32", "device ref cannot do \"%.20s\"",
+    if (spec->precision && strcmp(spec->precision, "fp32") && strcmp(spec->precision, "auto"))
+        return hop_fail(e, HOP_EARG, "--precision", "fp32, auto", "device ref cannot do \"%.20s\"",
                         spec->precision);
     if (!(p = hop_alloc(1, sizeof *p, e)))
         return HOP_ENOMEM;
@@ -313,6 +313,13 @@ static size_t
 plan_bytes(const struct hop_plan *p)
 {
     return p->bytes;
+}
+
+static const char *
+precision(const struct hop_plan *p)
+{
+    (void)p;
+    return "fp32";
 }
 
 static int
@@ -434,24 +441,51 @@ backward_layer(struct hop_plan *p, struct ref_step *s, int i)
     }
 }
 
-/* l2 * sum of squares over all regularised weights, in order, in double. */
+/* l1 * sum of absolute values + l2 * sum of squares over all regularised weights, in order, in
+ * double. */
 static double
 penalty(const struct hop_plan *p)
 {
     const struct hop_net *net = p->spec.net;
-    double total = 0, sum;
+    double total = 0, sum1, sum2, v;
+    const struct hop_weight *w;
     int64_t j;
     int i;
 
     for (i = 0; i < net->n_weights; i++) {
-        if (net->weights[i].l2 == 0)
+        w = &net->weights[i];
+        if (w->l1 == 0 && w->l2 == 0)
             continue;
-        for (j = 0, sum = 0; j < net->weights[i].n; j++)
-            sum += (double)p->w[net->weights[i].offset + (size_t)j] *
-                   (double)p->w[net->weights[i].offset + (size_t)j];
-        total += net->weights[i].l2 * sum;
+        for (j = 0, sum1 = sum2 = 0; j < w->n; j++) {
+            v = (double)p->w[w->offset + (size_t)j];
+            sum1 += fabs(v);
+            sum2 += v * v;
+        }
+        total += w->l1 * sum1 + w->l2 * sum2;
     }
     return total;
+}
+
+/* Its gradient, added to p->g: 2 * l2 * w, then l1 * sign(w), where 0 has no sign. */
+static void
+add_penalty_gradient(struct hop_plan *p)
+{
+    const struct hop_net *net = p->spec.net;
+    const struct hop_weight *w;
+    const real *v;
+    real *g;
+    int64_t j;
+    int i;
+
+    for (i = 0; i < net->n_weights; i++) {
+        w = &net->weights[i];
+        v = p->w + w->offset;
+        g = p->g + w->offset;
+        for (j = 0; j < w->n && w->l2 != 0; j++)
+            g[j] += (real)(2 * w->l2) * v[j];
+        for (j = 0; j < w->n && w->l1 != 0; j++)
+            g[j] += (real)w->l1 * (real)((v[j] > 0) - (v[j] < 0));
+    }
 }
 
 /* What the loss reads. */
@@ -491,8 +525,6 @@ backward(struct hop_plan *p, struct ref_step *s, const struct ref_targets *t)
 {
     const struct hop_net *net = p->spec.net;
     int l = net->n_layers - 1, from = p->is_fused ? net->layers[l].in[0] : l;
-    const struct hop_weight *w;
-    int64_t i;
 
     if (from >= 0)
         REF_NAME(loss_gradient)(&p->spec.loss, predictions(p, s->n), s->n, net->output.d[0], t,
@@ -501,13 +533,7 @@ backward(struct hop_plan *p, struct ref_step *s, const struct ref_targets *t)
         p->nodes[l].has_dy = false;
     for (l = net->n_layers - 1 - p->is_fused; l >= 0; l--)
         backward_layer(p, s, l);
-    for (l = 0; l < net->n_weights; l++) {
-        w = &net->weights[l];
-        if (w->l2 != 0)
-            for (i = 0; i < w->n; i++)
-                p->g[w->offset + (size_t)i] +=
-                    (real)(2 * w->l2) * p->w[w->offset + (size_t)i];
-    }
+    add_penalty_gradient(p);
 }
 
 /* Between the optimizer's floats and the arithmetic's reals: nothing to do where they are one. */
@@ -700,5 +726,5 @@ gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, fl
 extern const struct hop_device_ops REF_DEVICE;
 const struct hop_device_ops REF_DEVICE = {
     HOP_ENGINE_ABI, sizeof(struct hop_device_ops), "ref", open_, close_, fingerprint, bind, unbind,
-    compile, plan_free, plan_bytes, load, store, train, evaluate, predict, gradient,
+    compile, plan_free, plan_bytes, precision, load, store, train, evaluate, predict, gradient,
 };

@@ -18,6 +18,8 @@
  *    reader first, then + the one before it, and so on
  *  - loss of an example: of a softmax log(sum) - (z_y - max); targets, outputs and the other losses
  *    as ref_loss.c has them, outputs ascending; examples are summed in order in double
+ *  - regularizers: after all gradients, dw += (2 * l2) * w, then dw += l1 * sign(w), sign(0) = 0; the
+ *    loss gets l1 * sum(|w|) + l2 * sum(w^2), in order, in double
  *  - exp, log, tanh are lib/base/num.h's; sqrt and division are IEEE's
  */
 #ifndef HOP_ENGINE_REF_REF_H
@@ -65,5 +67,12 @@ struct ref_op {
 void REF_NAME(tree_start)(struct ref_tree *t, size_t n);
 void REF_NAME(tree_add)(struct ref_tree *t);
 void REF_NAME(tree_end)(struct ref_tree *t, real *out);
+
+/* [L,C] as the image of one row that it is here. */
+static inline struct hop_shape
+ref_image(const struct hop_shape *s)
+{
+    return s->n_dims == 2 ? (struct hop_shape){3, {1, s->d[0], s->d[1]}} : *s;
+}
 
 #endif

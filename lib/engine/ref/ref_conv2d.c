@@ -1,4 +1,4 @@
-/* Conv2D, depthwise too. x [n,H,W,C], w [kh,kw,C/groups,K], y [n,P,Q,K]. */
+/* Conv2D, depthwise too, and Conv1D with H = kh = 1. x [n,H,W,C], w [kh,kw,C/groups,K], y [n,P,Q,K]. */
 #include <string.h>
 
 #include "engine/ref/ref.h"
@@ -119,11 +119,12 @@ forward(const struct ref_step *s, const struct hop_layer *l, real *const *w, con
         real *y, real *aux)
 {
     const struct hop_conv2d *p = l->params;
-    int64_t i, n_in = hop_shape_len(&l->in_shape), n_out = hop_shape_len(&l->out_shape);
+    struct hop_shape in = ref_image(&l->in_shape), out = ref_image(&l->out_shape);
+    int64_t i, n_in = hop_shape_len(&in), n_out = hop_shape_len(&out);
 
     (void)aux;
     for (i = 0; i < s->n; i++)
-        forward_image(p, &l->in_shape, &l->out_shape, w[0], p->use_bias ? w[1] : NULL,
+        forward_image(p, &in, &out, w[0], p->use_bias ? w[1] : NULL,
                       x + i * n_in, y + i * n_out);
 }
 
@@ -132,8 +133,9 @@ backward(const struct ref_step *s, const struct hop_layer *l, real *const *w, co
          const real *y, const real *aux, const real *dy, real *dx, real *const *dw)
 {
     const struct hop_conv2d *p = l->params;
-    int64_t n_in = hop_shape_len(&l->in_shape), n_out = hop_shape_len(&l->out_shape);
-    int64_t C = l->in_shape.d[2] / p->groups, K = p->filters, n_w = p->kh * p->kw * C * K;
+    struct hop_shape in = ref_image(&l->in_shape), out = ref_image(&l->out_shape);
+    int64_t n_in = hop_shape_len(&in), n_out = hop_shape_len(&out);
+    int64_t C = in.d[2] / p->groups, K = p->filters, n_w = p->kh * p->kw * C * K;
     int64_t i, t, c, k;
     real *both = s->scratch;
 
@@ -141,7 +143,7 @@ backward(const struct ref_step *s, const struct hop_layer *l, real *const *w, co
     (void)aux;
     REF_NAME(tree_start)(s->tree, (size_t)(n_w + K));
     for (i = 0; i < s->n; i++) {
-        backward_image_w(p, &l->in_shape, &l->out_shape, x + i * n_in, dy + i * n_out,
+        backward_image_w(p, &in, &out, x + i * n_in, dy + i * n_out,
                          s->tree->leaf);
         REF_NAME(tree_add)(s->tree);
     }
@@ -156,7 +158,7 @@ backward(const struct ref_step *s, const struct hop_layer *l, real *const *w, co
             for (k = 0; k < K; k++)
                 both[(t * K + k) * C + c] = w[0][(t * C + c) * K + k];
     for (i = 0; i < s->n; i++)
-        backward_image_x(p, &l->in_shape, &l->out_shape, both, dy + i * n_out, dx + i * n_in);
+        backward_image_x(p, &in, &out, both, dy + i * n_out, dx + i * n_in);
 }
 
 const struct ref_op REF_NAME(op_conv2d) = {"Conv2D", NULL, forward, backward};

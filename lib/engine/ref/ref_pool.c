@@ -1,4 +1,4 @@
-/* MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D. x [n,H,W,C], y [n,P,Q,C].
+/* MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, GlobalMaxPooling2D; 1D with H = 1. x [n,H,W,C], y [n,P,Q,C].
  * Average: taps in raster order are added, then divided by how many lie inside the image.
  * Maximum: the first of equal values wins and gets the gradient. */
 #include <string.h>
@@ -11,16 +11,15 @@ struct window {
 };
 
 static struct window
-window_at(const struct hop_layer *l, int64_t oy, int64_t ox)
+window_at(const struct hop_pool2d *p, const struct hop_shape *in, int64_t oy, int64_t ox)
 {
-    const struct hop_pool2d *p = l->params;
     int64_t y = oy * p->stride_h - p->pad_top, x = ox * p->stride_w - p->pad_left;
     struct window w = {y, y + p->kh, x, x + p->kw};
 
     w.top = w.top < 0 ? 0 : w.top;
     w.left = w.left < 0 ? 0 : w.left;
-    w.bottom = w.bottom > l->in_shape.d[0] ? l->in_shape.d[0] : w.bottom;
-    w.right = w.right > l->in_shape.d[1] ? l->in_shape.d[1] : w.right;
+    w.bottom = w.bottom > in->d[0] ? in->d[0] : w.bottom;
+    w.right = w.right > in->d[1] ? in->d[1] : w.right;
     return w;
 }
 
@@ -33,13 +32,14 @@ static void
 each_window(const struct ref_step *s, const struct hop_layer *l, window_fn *fn, const real *x,
             real *y, const real *dy, real *dx)
 {
-    int64_t W = l->in_shape.d[1], C = l->in_shape.d[2], n_in = hop_shape_len(&l->in_shape);
+    struct hop_shape in = ref_image(&l->in_shape), out = ref_image(&l->out_shape);
+    int64_t W = in.d[1], C = in.d[2], n_in = hop_shape_len(&in);
     int64_t i, oy, ox, at = 0;
 
     for (i = 0; i < s->n; i++)
-        for (oy = 0; oy < l->out_shape.d[0]; oy++)
-            for (ox = 0; ox < l->out_shape.d[1]; ox++, at += C)
-                fn(window_at(l, oy, ox), W, C, x ? x + i * n_in : NULL, y + at,
+        for (oy = 0; oy < out.d[0]; oy++)
+            for (ox = 0; ox < out.d[1]; ox++, at += C)
+                fn(window_at(l->params, &in, oy, ox), W, C, x ? x + i * n_in : NULL, y + at,
                    dy ? dy + at : NULL, dx ? dx + i * n_in : NULL);
 }
 
@@ -165,7 +165,7 @@ static void
 forward_global(const struct ref_step *s, const struct hop_layer *l, real *const *w, const real *x,
                real *y, real *aux)
 {
-    int64_t HW = l->in_shape.d[0] * l->in_shape.d[1], C = l->in_shape.d[2], i, j, c;
+    int64_t C = l->out_shape.d[0], HW = hop_shape_len(&l->in_shape) / C, i, j, c;
 
     (void)w;
     (void)aux;
@@ -184,7 +184,7 @@ backward_global(const struct ref_step *s, const struct hop_layer *l, real *const
                 const real *x, const real *y, const real *aux, const real *dy, real *dx,
                 real *const *dw)
 {
-    int64_t HW = l->in_shape.d[0] * l->in_shape.d[1], C = l->in_shape.d[2], i, j, c;
+    int64_t C = l->out_shape.d[0], HW = hop_shape_len(&l->in_shape) / C, i, j, c;
 
     (void)w;
     (void)x;
@@ -201,7 +201,7 @@ static void
 forward_global_max(const struct ref_step *s, const struct hop_layer *l, real *const *w,
                    const real *x, real *y, real *aux)
 {
-    int64_t HW = l->in_shape.d[0] * l->in_shape.d[1], C = l->in_shape.d[2], i, j, c;
+    int64_t C = l->out_shape.d[0], HW = hop_shape_len(&l->in_shape) / C, i, j, c;
 
     (void)w;
     (void)aux;
@@ -219,7 +219,7 @@ backward_global_max(const struct ref_step *s, const struct hop_layer *l, real *c
                     const real *x, const real *y, const real *aux, const real *dy, real *dx,
                     real *const *dw)
 {
-    int64_t HW = l->in_shape.d[0] * l->in_shape.d[1], C = l->in_shape.d[2], i, j, c, n;
+    int64_t C = l->out_shape.d[0], HW = hop_shape_len(&l->in_shape) / C, i, j, c, n;
 
     (void)w;
     (void)aux;

@@ -640,6 +640,14 @@ FILES = {
         "shape": [12, 9, 2], "dtype": "U8", "mean": 0, "inv_std": 1, "classes": 4, "n": 155,
         "batch_size": 16, "n_eval": 50, "loss": "sparse_categorical_crossentropy", "samples": 12,
         "slot_samples": 4}),
+    "regularizers": ("regularizers", FUNCTIONAL, {
+        "shape": [9, 8, 2], "dtype": "U8", "mean": 0, "inv_std": 1, "classes": 4, "n": 155,
+        "batch_size": 16, "n_eval": 50, "loss": "sparse_categorical_crossentropy", "samples": 12,
+        "slot_samples": 4}),
+    "sequences": ("sequences", FUNCTIONAL, {
+        "shape": [39], "dtype": "F32", "mean": 128, "inv_std": 1 / 64, "classes": 4, "n": 155,
+        "batch_size": 16, "n_eval": 50, "loss": "sparse_categorical_crossentropy", "samples": 12,
+        "slot_samples": 4}),
     "layers-gap": (LAYERS_GAP, FEW, {
         "shape": [11, 9, 3], "dtype": "U8", "mean": 0, "inv_std": 1, "classes": 5, "n": 155,
         "batch_size": 16, "n_eval": 50, "loss": "categorical_crossentropy", "samples": 48,

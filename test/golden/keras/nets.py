@@ -101,5 +101,51 @@ def more_layers(keras, Dropout=None, SpatialDropout2D=None):
     ], name="more_layers")
 
 
+def regularizers(keras, Dropout=None, SpatialDropout2D=None):
+    """Every regularizer in every form and place."""
+    L, R = keras.layers, keras.regularizers
+    return keras.Sequential([
+        keras.Input([9, 8, 2]),
+        L.Rescaling(1 / 64, -2.0),
+        L.Conv2D(6, 3, activation="tanh", kernel_regularizer=R.L1(0.003),
+                 bias_regularizer=R.L2(0.05)),
+        L.BatchNormalization(momentum=0.8, gamma_regularizer=R.L1(0.02), beta_regularizer="l2"),
+        L.DepthwiseConv2D(3, activation="tanh", depthwise_regularizer=R.L1L2(0.004, 0.03),
+                          bias_regularizer="l1"),
+        L.SeparableConv2D(7, 2, activation="elu", depthwise_regularizer=R.L1L2(l1=0.01),
+                          pointwise_regularizer=R.L1L2(l2=0.02), bias_regularizer=R.L1(0.03)),
+        L.LayerNormalization(gamma_regularizer="l1", beta_regularizer=R.L1L2(0.01, 0.02)),
+        L.GlobalAveragePooling2D(),
+        L.Dense(8, activation="tanh", kernel_regularizer="l1", bias_regularizer=R.L1L2(0.01, 0.05)),
+        L.Dense(4, activation="softmax", kernel_regularizer=R.L1L2(0.01, 0.01)),
+    ], name="regularizers")
+
+
+def sequences(keras, Dropout=None, SpatialDropout2D=None):
+    """The layers of sequences, from a table's row to a gate of two global poolings."""
+    L = keras.layers
+    i = keras.Input([39])
+    x = L.Reshape([13, 3])(i)
+    x = L.Conv1D(6, 3, padding="same", activation="tanh")(x)
+    a = L.Conv1D(6, 3, padding="causal", dilation_rate=2, use_bias=False,
+                 kernel_regularizer="l1")(x)
+    a = L.BatchNormalization(momentum=0.8)(a)
+    a = L.Activation("elu")(a)
+    x = L.Add()([a, x])
+    m = L.MaxPooling1D(3, strides=2, padding="same")(x)
+    v = L.AveragePooling1D(2, padding="same")(x)
+    x = L.Concatenate()([m, v])
+    x = L.Conv1D(8, 2, groups=2, strides=2, padding="causal", activation="sigmoid")(x)
+    x = (Dropout or L.Dropout)(0.2)(x)
+    x = L.LayerNormalization()(x)
+    x = L.Conv1D(7, 2, activation="elu")(x)
+    g = L.GlobalAveragePooling1D()(x)
+    h = L.GlobalMaxPooling1D()(x)
+    y = L.Multiply()([g, L.Dense(7, activation="sigmoid")(h)])
+    z = L.MaxPooling1D()(L.AveragePooling1D(2, strides=1)(x))
+    y = L.Concatenate()([y, L.Flatten()(z)])
+    return keras.Model(i, L.Dense(4, activation="softmax")(y), name="sequences")
+
+
 BUILDERS = {"small-resnet": small_resnet, "small-mobilenet": small_mobilenet,
-            "more-layers": more_layers}
+            "more-layers": more_layers, "regularizers": regularizers, "sequences": sequences}

@@ -1,0 +1,7 @@
+/* GlobalAveragePooling1D: [L,C] -> [C]. */
+#include "net/pool.h"
+
+const struct hop_layer_kind hop_layer_global_average_pooling1d = {
+    "GlobalAveragePooling1D", "GlobalAvgPool1D", "GlobalAveragePooling2D", "global_average_pooling1d",
+    hop_global_pool_keys, 0, hop_global_pool_parse, hop_global_pool1d_shape, NULL,
+};
