@@ -186,3 +186,37 @@ JSON
     run_err 1 'metric recall needs classes' hop-eval -m m --metrics recall reg/train-000.safetensors
     run_err 2 '\-\-confusion: needs classes' hop-eval -m m --confusion reg/train-000.safetensors
 }
+
+@test "predict: rows of a table, columns by name, numbers or classes" {
+    columns 1-5 >t.csv
+    hop-shard -q -n 1 -o reg --target price,size t.csv >/dev/null
+    columns 1-3,6 >s.csv
+    hop-shard -q -n 1 -o two --label sold s.csv >/dev/null
+    net reg.json 2 linear
+    net two.json 1 linear
+    echo '{"id":"r","model":"./reg.json","loss":"mse","optimizer":"adam","lr":0.02,"passes":20}' |
+        hop-train -q -d ref --init --shard reg/train-000.safetensors >r
+    echo '{"id":"t","model":"./two.json","loss":"bce","from_logits":true,"optimizer":"adam","lr":0.02,"passes":20}' |
+        hop-train -q -d ref --init --shard two/train-000.safetensors >t
+    # other columns, another order, no label: only the names count
+    awk -F, -v OFS=, '{ print $3, "junk" NR, $2, $1 }' table.csv >new.csv
+    sed -i '1s/junk1/junk/' new.csv
+    hop-eval -d ref --predict new.csv <r >out
+    sed 1d table.csv | jq -R 'split(",") | {price: (.[3] | tonumber), size: (.[4] | tonumber)}' | jq -s . >truth
+    jq -es --slurpfile t truth --argjson want "$(hop-eval -d ref reg/train-000.safetensors <r | jq .mae)" '
+        length == 600 and .[599].row == 600 and .[0].file == "new.csv" and all(has("top") | not) and
+        ([range(600) as $i | (.[$i].values.price - $t[0][$i].price | fabs),
+            (.[$i].values.size - $t[0][$i].size | fabs)] | add / 1200 - $want | fabs) < 1e-6' out
+    hop-eval -d ref --predict --top 2 new.csv <t >out
+    sed 1d table.csv | cut -d, -f6 | jq -R . | jq -s . >truth
+    jq -es --slurpfile t truth --argjson want "$(hop-eval -d ref two/train-000.safetensors <t | jq .accuracy)" '
+        length == 600 and all((.top[0].p + .top[1].p - 1 | fabs) < 1e-6 and .top[0].p >= .top[1].p) and
+        ([range(600) as $i | select(.[$i].top[0].class == $t[0][$i])] | length / 600 - $want | fabs) < 1e-6' out
+    cut -d, -f1,3 new.csv >less.csv
+    run_err 1 '^hop-eval: less.csv: no column "a"' hop-eval -d ref --predict -m r less.csv
+    printf 'a,b,c\n1,2,x\n' >bad.csv
+    run_err 1 '^hop-eval: bad.csv:2: column "c": "x" is not a finite number' hop-eval -d ref --predict -m r bad.csv
+    printf 'a,b,c\n' >none.csv
+    [ -z "$(hop-eval -d ref --predict -m r none.csv)" ]
+    run_err 1 '^hop-eval: out: is no table' hop-eval -d ref --predict -m r out
+}

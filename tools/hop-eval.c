@@ -24,9 +24,9 @@ static struct {
 static struct hop_opt options[] = {
     {"shard", 's', HOP_OPT_LIST, &a.shards, "FILE", "a shard (operands are shards too)", 0, 0,
      false},
-    {"predict", 'p', HOP_OPT_FLAG, &a.want_predict, NULL, "operands are pictures: print classes", 0,
+    {"predict", 'p', HOP_OPT_FLAG, &a.want_predict, NULL, "operands are pictures or tables: print classes or numbers", 0,
      0, false},
-    {"top", 'k', HOP_OPT_INT, &a.top, "K", "classes to print for each picture (1)", 1, 100000,
+    {"top", 'k', HOP_OPT_INT, &a.top, "K", "classes to print for each picture or row (1)", 1, 100000,
      false},
     {"confusion", 0, HOP_OPT_FLAG, &a.want_confusion, NULL,
      "print a confusion/1 line too: rows are true classes", 0, 0, false},
@@ -70,7 +70,7 @@ predict(int n, char **files, const char *where, struct hop_model *m, struct hop_
     struct hop_err e = {0};
 
     check(tool_predict_info(m, t, where, &info, &e), &e);
-    a.batch = 1;
+    a.batch = info.n_dims == 1 ? a.batch : 1; /* pictures come one by one */
     s = open_session(t, m);
     check(tool_predict(t, &info, &s, a.top, n, files, &e), &e);
     hop_session_close(&s);
@@ -219,14 +219,14 @@ main(int argc, char **argv)
     int i;
 
     tool_init("hop-eval", "Evaluate a model on shards, or tell what is on pictures.",
-              "--shard FILE... < MODEL\n--predict [--top K] IMAGE... < MODEL", options, true,
+              "--shard FILE... < MODEL\n--predict [--top K] FILE... < MODEL", options, true,
               &argc, argv);
     for (i = 1; i < argc && !a.want_predict; i++) {
         check(hop_grow(&a.shards.v, &a.shards.cap, a.shards.n + 1, sizeof *a.shards.v, &e), &e);
         a.shards.v[a.shards.n++] = argv[i];
     }
     if (a.want_predict && (argc < 2 || a.shards.n))
-        tool_usage("--predict", a.shards.n ? "takes pictures, not shards" : "needs a picture");
+        tool_usage("--predict", a.shards.n ? "takes pictures or tables, not shards" : "needs a picture or table");
     if (!a.want_predict && !a.shards.n)
         tool_usage("--shard", "is missing");
     where = a.model && strcmp(a.model, "-") ? a.model : "stdin";

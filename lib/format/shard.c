@@ -65,6 +65,23 @@ read_per_class(const struct hop_json *a, const char *where, struct hop_dataset_i
     return HOP_OK;
 }
 
+/* Names of a table's columns, where they are known. */
+static int
+read_columns(const struct hop_json *a, const char *where, struct hop_dataset_info *d,
+             struct hop_err *e)
+{
+    int rc;
+
+    if (hop_json_kind(a) == HOP_JSON_NULL)
+        return HOP_OK;
+    if ((rc = read_names(a, "columns", where, &d->columns, &d->n_columns, e)))
+        return rc;
+    if (d->n_dims != 1 || d->n_columns != d->n_channels)
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "columns: %lld names for %lld columns",
+                        (long long)d->n_columns, (long long)(d->n_dims == 1 ? d->n_channels : 0));
+    return HOP_OK;
+}
+
 /* Classes with their counts, or targets; exactly one of them. */
 static int
 read_labels(const struct hop_json *classes, const struct hop_json *per_class,
@@ -173,6 +190,8 @@ hop_dataset_info_json(const struct hop_dataset_info *d)
         hop_json_set(o, "targets", names_json(d->targets, d->n_targets));
     else
         hop_json_set(o, "classes", names_json(d->classes, d->n_classes));
+    if (d->n_columns)
+        hop_json_set(o, "columns", names_json(d->columns, d->n_columns));
     if (d->per_class) {
         a = hop_json_array();
         for (i = 0; i < d->n_classes; i++)
@@ -212,6 +231,7 @@ hop_dataset_info_parse(const struct hop_json *j, const char *where, struct hop_d
     if (!(rc = check_shape(d, where, e)) &&
         !(rc = read_labels(hop_json_get(j, "classes"), hop_json_get(j, "per_class"),
                            hop_json_get(j, "targets"), where, d, e)) &&
+        !(rc = read_columns(hop_json_get(j, "columns"), where, d, e)) &&
         !(rc = read_floats(hop_json_get(j, "mean"), "mean", d->n_channels, -INFINITY, where,
                            &d->mean, e)))
         rc = read_floats(hop_json_get(j, "std"), "std", d->n_channels, 0, where, &d->std, e);
@@ -229,8 +249,11 @@ hop_dataset_info_clear(struct hop_dataset_info *d)
         free(d->classes[i]);
     for (i = 0; i < d->n_targets; i++)
         free(d->targets[i]);
+    for (i = 0; i < d->n_columns; i++)
+        free(d->columns[i]);
     free(d->classes);
     free(d->targets);
+    free(d->columns);
     free(d->per_class);
     free(d->mean);
     free(d->std);
@@ -349,11 +372,11 @@ read_tensors(struct hop_shard *s, const char *where, struct hop_err *e)
     return check_shape(&s->info, where, e);
 }
 
-/* What the tensor y holds. */
+/* What the tensor y holds, and the columns of x. */
 static int
 read_y_info(struct hop_shard *s, const char *where, struct hop_err *e)
 {
-    struct hop_json *names = NULL, *per_class = NULL;
+    struct hop_json *names = NULL, *per_class = NULL, *columns = NULL;
     int rc = meta_json(s, s->t ? "hop.targets" : "hop.classes", where, &names, e);
 
     if (!rc && s->y && hop_st_meta(&s->st, "hop.per_class"))
@@ -363,7 +386,11 @@ read_y_info(struct hop_shard *s, const char *where, struct hop_err *e)
     if (!rc && s->t && hop_st_find(&s->st, "y")->dims[1] != s->info.n_targets)
         rc = hop_fail(e, HOP_EFORMAT, where, NULL, "%lld numbers in a row of \"y\", %lld targets",
                       (long long)hop_st_find(&s->st, "y")->dims[1], (long long)s->info.n_targets);
+    if (!rc && hop_st_meta(&s->st, "hop.columns") &&
+        !(rc = meta_json(s, "hop.columns", where, &columns, e)))
+        rc = read_columns(columns, where, &s->info, e);
     hop_json_free(names);
+    hop_json_free(columns);
     hop_json_free(per_class);
     return rc;
 }

@@ -10,6 +10,7 @@
  *   hop.index, hop.count   this is number `index` (from 0) of `count` shards of the split
  *   hop.classes  JSON array of class names, in the order of their ids; or, with targets,
  *   hop.targets  JSON array of their K names
+ *   hop.columns  of tables: JSON array of the names of the D columns of x; older files lack it
  *   hop.per_class  JSON array: examples of each class in the whole train split; older files lack it
  *   hop.mean, hop.std      JSON arrays, one number per channel (or column), of the train split, in
  *                the units of x (0..255 for images)
@@ -39,6 +40,8 @@ struct hop_dataset_info {
     int64_t n_targets;  /* 0 = the data have classes */
     char **targets;     /* [n_targets] names */
     int64_t n_channels; /* C or D */
+    int64_t n_columns;  /* D, or 0 = pictures, or not known */
+    char **columns;     /* [n_columns] names */
     float *mean, *std;  /* [n_channels] */
 };
 
@@ -63,7 +66,8 @@ int hop_shard_peek(const char *path, struct hop_shard *s, struct hop_err *e) HOP
 void hop_shard_close(struct hop_shard *s);
 
 /* Dataset information as JSON {"dataset","shape","dtype","classes","per_class","mean","std"}, with
- * "targets" instead of "classes" and "per_class" where the data have them; and back. */
+ * "targets" instead of "classes" and "per_class" where the data have them, "columns" of tables; and
+ * back. */
 struct hop_json *hop_dataset_info_json(const struct hop_dataset_info *d);
 int hop_dataset_info_parse(const struct hop_json *j, const char *where, struct hop_dataset_info *d,
                            struct hop_err *e) HOP_MUSTUSE;

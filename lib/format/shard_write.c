@@ -213,7 +213,8 @@ digest_head(struct hop_digest *g, const struct hop_dataset_info *d, struct hop_e
     hop_json_del(j, "dataset");
     hop_json_del(j, "mean");
     hop_json_del(j, "std");
-    hop_json_del(j, "per_class"); /* shards made before they had it keep their digest */
+    hop_json_del(j, "per_class"); /* shards made before they had these keep their digest */
+    hop_json_del(j, "columns");
     rc = hop_json_dump(j, &s, e);
     hop_json_free(j);
     hop_digest_add(g, hop_str_c(&s), s.n);
@@ -318,7 +319,7 @@ static int
 make_header(const struct out_shard *s, const char *split, const struct hop_dataset_info *d,
             const char *digest, char **out, size_t *n_out, struct hop_err *e)
 {
-    struct hop_str names = {0}, per_class = {0}, mean = {0}, std = {0};
+    struct hop_str names = {0}, per_class = {0}, columns = {0}, mean = {0}, std = {0};
     bool has_classes = d->n_classes > 0;
     char index[24], count[24];
     int rc;
@@ -328,19 +329,26 @@ make_header(const struct out_shard *s, const char *split, const struct hop_datas
     if (!(rc = names_text(has_classes ? d->classes : d->targets,
                            has_classes ? d->n_classes : d->n_targets, &names, e)) &&
         !(rc = counts_text(d->per_class, d->n_classes, &per_class, e)) &&
+        !(rc = names_text(d->columns, d->n_columns, &columns, e)) &&
         !(rc = array_text(d->mean, d->n_channels, &mean, e)) &&
         !(rc = array_text(d->std, d->n_channels, &std, e))) {
-        const struct hop_meta meta[] = {
+        struct hop_meta meta[10] = {
             {"hop.kind", "shard/1"}, {"hop.dataset", d->dataset}, {"hop.split", split},
             {"hop.index", index},    {"hop.count", count},
             {has_classes ? "hop.classes" : "hop.targets", names.s},
-            {"hop.mean", mean.s},    {"hop.std", std.s},          {"hop.per_class", per_class.s},
+            {"hop.mean", mean.s},    {"hop.std", std.s},
         };
+        size_t n = 8;
 
-        rc = hop_st_header(s->tensors, 2, meta, HOP_LEN(meta) - !has_classes, digest, out, n_out, e);
+        if (has_classes)
+            meta[n++] = (struct hop_meta){"hop.per_class", per_class.s};
+        if (d->n_columns)
+            meta[n++] = (struct hop_meta){"hop.columns", columns.s};
+        rc = hop_st_header(s->tensors, 2, meta, n, digest, out, n_out, e);
     }
     hop_str_clear(&names);
     hop_str_clear(&per_class);
+    hop_str_clear(&columns);
     hop_str_clear(&mean);
     hop_str_clear(&std);
     return rc;
@@ -638,26 +646,31 @@ set_classes(const struct hop_spill *s, struct hop_dataset_info *d, struct hop_er
     return HOP_OK;
 }
 
-/* Their names are the last of the columns', one a line. */
+/* n of the names at *p, one a line, which moves on. */
 static int
-set_targets(const struct hop_spill *s, struct hop_dataset_info *d, struct hop_err *e)
+take_lines(const char **p, int64_t n, char ***out, int64_t *n_out, struct hop_err *e)
 {
-    const char *p = s->columns;
-    int64_t i;
-    size_t n;
+    size_t len;
 
-    if (!(d->targets = hop_alloc((size_t)s->n_targets, sizeof *d->targets, e)))
+    if (!(*out = hop_alloc((size_t)n, sizeof **out, e)))
         return HOP_ENOMEM;
-    for (i = 0; i < s->n_values; i++)
-        p += strcspn(p, "\n") + 1;
-    for (i = 0; i < s->n_targets; i++, p += n + 1) {
-        n = strcspn(p, "\n");
-        if (!(d->targets[i] = hop_alloc(n + 1, 1, e)))
+    for (; *n_out < n; ++*n_out, *p += len + ((*p)[len] == '\n')) {
+        len = strcspn(*p, "\n");
+        if (!((*out)[*n_out] = hop_alloc(len + 1, 1, e)))
             return HOP_ENOMEM;
-        memcpy(d->targets[i], p, n);
-        d->n_targets = i + 1;
+        memcpy((*out)[*n_out], *p, len);
     }
     return HOP_OK;
+}
+
+/* The columns' names, those of the targets last. */
+static int
+set_columns(const struct hop_spill *s, struct hop_dataset_info *d, struct hop_err *e)
+{
+    const char *p = s->columns;
+    int rc = take_lines(&p, s->n_values, &d->columns, &d->n_columns, e);
+
+    return rc ? rc : take_lines(&p, s->n_targets, &d->targets, &d->n_targets, e);
 }
 
 static int
@@ -673,10 +686,9 @@ set_info(struct making *k, struct hop_err *e)
     d->dims[1] = s->is_u8 ? s->w : 1;
     d->dims[2] = s->is_u8 ? s->c : 1;
     d->n_channels = d->dims[d->n_dims - 1];
-    if (s->n_targets)
-        rc = set_targets(s, d, e);
-    else
-        rc = set_classes(s, d, e);
+    rc = s->n_targets ? HOP_OK : set_classes(s, d, e);
+    if (!rc && !s->is_u8)
+        rc = set_columns(s, d, e);
     d->mean = hop_alloc((size_t)d->n_channels, sizeof *d->mean, e);
     d->std = hop_alloc((size_t)d->n_channels, sizeof *d->std, e);
     return rc ? rc : d->mean && d->std ? HOP_OK : HOP_ENOMEM;

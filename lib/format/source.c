@@ -66,6 +66,23 @@ hop_source_open(const char *name, const char *format, const char *label, const c
 }
 
 int
+hop_source_open_table(const char *name, char *const *names, size_t n, struct hop_source *s,
+                      struct hop_err *e)
+{
+    int rc;
+
+    *s = (struct hop_source){.name = name, .wanted = names, .n_wanted = n};
+    if ((rc = check_there(name, e)))
+        return rc;
+    if (!hop_source_csv.probe(name))
+        return hop_fail(e, HOP_EFORMAT, name, "FILE.csv or FILE.csv.gz", "is no table");
+    s->kind = &hop_source_csv;
+    if ((rc = s->kind->open(s, e)))
+        hop_source_close(s);
+    return rc;
+}
+
+int
 hop_source_next(struct hop_source *s, struct hop_sample *out, bool *is_bad_sample,
                 struct hop_err *e)
 {

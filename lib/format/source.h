@@ -40,6 +40,8 @@ struct hop_source {
     const char *name;  /* as given: a path, or FILE#FOLDER */
     const char *label;  /* column of a CSV file, or NULL */
     const char *target; /* columns of a CSV file: "a,b", or NULL */
+    char *const *wanted; /* [n_wanted] names of the columns to be read, and no others; or NULL */
+    size_t n_wanted;
     void *private_;
 };
 
@@ -61,6 +63,11 @@ struct hop_source_kind {
  * table; HOP_EIO, HOP_EFORMAT. */
 int hop_source_open(const char *name, const char *format, const char *label, const char *target,
                     struct hop_source *s, struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_source_open_table - a CSV file of which only these columns are read, in this order: for
+ * predictions. names must outlive s. Err: HOP_EARG no table, HOP_EFORMAT a column is missing. */
+int hop_source_open_table(const char *name, char *const *names, size_t n, struct hop_source *s,
+                          struct hop_err *e) HOP_MUSTUSE;
 int hop_source_next(struct hop_source *s, struct hop_sample *out, bool *is_bad_sample,
                     struct hop_err *e) HOP_MUSTUSE;
 void hop_source_close(struct hop_source *s);

@@ -28,6 +28,7 @@ struct csv {
     size_t *order;             /* [n_values + n_targets] columns of the features, of the targets */
     size_t n_values, n_targets;
     float *values;          /* [n_values + n_targets] */
+    size_t cap_values;
     struct hop_str columns; /* names of the values, one a line */
     struct hop_str where;
 };
@@ -214,6 +215,28 @@ find_targets(struct hop_source *s, struct hop_err *e)
     return c->n_targets ? HOP_OK : hop_fail(e, HOP_EARG, "--target", NULL, "names no column");
 }
 
+/* The columns of s->wanted, and no others. */
+static int
+find_wanted(struct hop_source *s, struct hop_err *e)
+{
+    struct csv *c = s->private_;
+    size_t k, i;
+
+    free(c->order);
+    if (!(c->order = hop_alloc(s->n_wanted, sizeof *c->order, e)) ||
+        hop_grow(&c->values, &c->cap_values, s->n_wanted, sizeof *c->values, e))
+        return HOP_ENOMEM;
+    for (k = 0; k < s->n_wanted; k++) {
+        i = find_column(c, s->wanted[k], strlen(s->wanted[k]));
+        if (i == c->n_columns)
+            return hop_fail(e, HOP_EFORMAT, s->name, "the model was trained on it",
+                            "no column \"%.200s\"", s->wanted[k]);
+        c->order[k] = i;
+    }
+    c->n_values = s->n_wanted;
+    return HOP_OK;
+}
+
 /* Which columns are features, label, targets: features in the file's order, targets in that of the
  * option. Until here order holds the targets backwards from its end. */
 static int
@@ -256,7 +279,7 @@ read_header(struct hop_source *s, struct hop_err *e)
         return rc;
     if (!(c->names = hop_alloc(c->n_fields, sizeof *c->names, e)) ||
         !(c->order = hop_alloc(c->n_fields, sizeof *c->order, e)) ||
-        !(c->values = hop_alloc(c->n_fields, sizeof *c->values, e)))
+        hop_grow(&c->values, &c->cap_values, c->n_fields, sizeof *c->values, e))
         return HOP_ENOMEM;
     for (i = 0; i < c->n_fields; i++) {
         if (!(c->names[i] = hop_dup(field(c, i), e)))
@@ -264,6 +287,8 @@ read_header(struct hop_source *s, struct hop_err *e)
         c->n_columns = i + 1;
     }
     c->i_label = c->n_columns;
+    if (s->wanted)
+        return find_wanted(s, e);
     if (s->target) {
         if ((rc = find_targets(s, e)))
             return rc;
@@ -286,7 +311,7 @@ open_(struct hop_source *s, struct hop_err *e)
 {
     struct csv *c;
 
-    if (!s->label == !s->target)
+    if (!s->wanted && !s->label == !s->target)
         return hop_fail(e, HOP_EARG, s->name, NULL,
                         s->label ? "--label and --target exclude one another"
                                  : "a CSV file needs --label COLUMN to name the column of classes, "
@@ -317,7 +342,7 @@ read_value(struct hop_source *s, size_t i, float *out, struct hop_err *e)
     if (end == text || *end || !isfinite(v) || text[strcspn(text, "xXnN")]) {
         snprintf(what, sizeof what, "column \"%.100s\": \"%.100s\" is not a finite number",
                  c->names[i], text);
-        return fail_row(s, e, s->target ? "classes are a --label" : "only the label may be text",
+        return fail_row(s, e, s->label ? "only the label may be text" : s->target ? "classes are a --label" : NULL,
                         what);
     }
     *out = v;

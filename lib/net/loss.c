@@ -52,8 +52,9 @@ hop_loss_find(const char *name, const char *where, struct hop_loss *out, struct 
             *out = (struct hop_loss){.kind = &losses[i], .delta = 1};
             return HOP_OK;
         }
-        hop_str_addf(&known, "%s%s", i ? ", " : "known: ", losses[i].name);
     }
+    for (i = 0; i < HOP_LEN(losses); i++)
+        hop_str_addf(&known, "%s%s", i ? ", " : "known: ", losses[i].name);
     hop_fail(e, HOP_EFORMAT, where, hop_str_c(&known), "unknown loss \"%.60s\"", name);
     hop_str_clear(&known);
     return HOP_EFORMAT;
