@@ -50,6 +50,8 @@ JSON
     hop-search select --metric val.mae <run/log.jsonl >ranks
     jq -es 'length == 4 and .[0].value < 0.1 and .[3].value > 0.5 and (map(.value) == (map(.value) | sort))
         and .[0].config.lr == 0.02 and .[2].config.lr == 0.000001' ranks
+    # without accuracy, loss is what counts
+    hop-search select <run/log.jsonl | jq -es '.[0].metric == "val.loss" and (map(.value) == (map(.value) | sort))'
     id=$(head -n 1 ranks | jq -r .id)
     hop-eval -d ref data/val-*.safetensors <"run/models/$id.safetensors" >whole
     jq -e '.mae > 0 and .mse > 0 and (has("accuracy") | not) and .status == "ok"' whole
