@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "engine/engine.h"
 #include "net/state.h"
+#include "tap.h"
 
 /* Layers as JSON. act, pad and the like are bare words. */
 /* clang-format off */
@@ -313,6 +314,64 @@ set_loss(const char *text, struct hop_plan_spec *spec)
         hop_loss_check(&spec->loss, spec->net, text, &e))
         die(text, &e);
     hop_json_free(j);
+}
+
+/* ---- what several tests run ---- */
+
+__attribute__((unused)) static const struct hop_pass a_pass = {.shuffle_key = 11, .dropout_key = 12, .visit = 3};
+
+__attribute__((unused)) static const struct {
+    const char *name, *hyper;
+} optims[] = {
+    {"sgd", "{\"lr\":0.05}"},
+    {"sgd", "{\"lr\":0.05,\"decay\":0.1}"},
+    {"sgd", "{\"lr\":0.05,\"momentum\":0.9}"},
+    {"sgd", "{\"lr\":0.05,\"momentum\":0.9,\"nesterov\":true,\"decay\":0.01}"},
+    {"rmsprop", "{\"lr\":0.001}"},
+    {"rmsprop", "{\"lr\":0.001,\"rho\":0.8,\"decay\":0.1}"},
+    {"adam", "{\"lr\":0.001}"},
+    {"adam", "{\"lr\":0.001,\"beta_1\":0.8,\"beta_2\":0.99,\"decay\":0.1}"},
+    {"adamw", "{\"lr\":0.001,\"weight_decay\":0.1}"},
+    {"nadam", "{\"lr\":0.001}"},
+    {"adagrad", "{\"lr\":0.01}"},
+    {"adadelta", "{\"lr\":0.5}"},
+    {"sgd", "{\"lr\":0.05,\"momentum\":0.9,\"weight_decay\":0.01,\"global_clipnorm\":0.1}"},
+    {"sgd", "{\"lr\":0.05,\"clipnorm\":0.05}"},
+    {"sgd", "{\"lr\":0.05,\"clipvalue\":0.001}"},
+    {"lion", "{\"lr\":0.001,\"clipnorm\":1.0}"},
+};
+
+#define SMOOTH                                                                                     \
+    CONV(8, 3, 3, 1, same, elu)                                                                    \
+    BNORM POOL("AveragePooling2D", 2, 2, valid) DROPOUT(0.3) CONV(17, 3, 3, 1, valid, tanh)        \
+        FLATTEN DENSE(12, sigmoid)
+
+/* bf16 where the CPU has it, a refusal with the reason where not; "auto" always is something. */
+__attribute__((unused)) static bool
+can_bf16(const struct hop_device_ops *dev)
+{
+    struct hop_net *net = make_net("7", "");
+    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
+    struct hop_device *d;
+    struct hop_plan *p;
+    struct hop_err e = {0};
+    int rc;
+
+    if (dev->open(0, 1, &d, &e))
+        die("open", &e);
+    spec.precision = "bf16";
+    rc = dev->compile(d, &spec, &p, &e);
+    ok(rc ? rc == HOP_EDEV && strstr(e.what, "no bf16") : !strcmp(dev->precision(p), "bf16"),
+       "bf16: %s", rc ? e.what : "this CPU has it");
+    dev->plan_free(p);
+    hop_err_clear(&e);
+    spec.precision = "auto";
+    ok(!dev->compile(d, &spec, &p, &e) && !strcmp(dev->precision(p), rc ? "fp32" : "bf16"),
+       "auto: the device's fastest");
+    dev->plan_free(p);
+    dev->close(d);
+    hop_net_free(net);
+    return !rc;
 }
 
 #endif
