@@ -438,6 +438,46 @@ open_forged(const struct forged *f, struct hop_err *e)
     return rc;
 }
 
+/* What a data set says of itself, in the words of manifests and model files. */
+static void
+test_info(void)
+{
+#define INFO(more) "{\"dataset\":\"0123456789abcdef0123456789abcdef\",\"shape\":[2],"             \
+                   "\"dtype\":\"F32\",\"mean\":[1,2],\"std\":[1,2]," more "}"
+    static const struct {
+        const char *text, *what;
+    } rows[] = {
+        {INFO("\"classes\":[\"x\",\"y\"]"), NULL},
+        {INFO("\"classes\":[\"x\",\"y\"],\"per_class\":[3,0],\"columns\":[\"a\",\"b\"]"), NULL},
+        {INFO("\"targets\":[\"x\"]"), NULL},
+        {INFO("\"targets\":[\"x\"],\"classes\":[\"x\"]"), "both classes and targets"},
+        {INFO("\"targets\":[]"), "targets: not an array of 1"},
+        {INFO("\"classes\":[\"x\",\"y\"],\"per_class\":[3]"), "per_class: not an array of 2"},
+        {INFO("\"classes\":[\"x\",\"y\"],\"per_class\":[3,-1]"), "per_class: number 1"},
+        {INFO("\"classes\":[\"x\",\"y\"],\"per_class\":[3,1.5]"), "per_class: number 1"},
+        {INFO("\"classes\":[\"x\"],\"columns\":[\"a\"]"), "columns: 1 names for 2 columns"},
+    };
+    struct hop_dataset_info d;
+    struct hop_json *j = NULL, *back;
+    size_t i;
+    int rc;
+
+    for (i = 0; i < HOP_LEN(rows); i++) {
+        struct hop_err e = {0};
+
+        rc = hop_json_parse(rows[i].text, strlen(rows[i].text), "test", &j, &e);
+        if (!rc && !(rc = hop_dataset_info_parse(j, "test", &d, &e))) {
+            back = hop_dataset_info_json(&d);
+            rc = hop_json_len(back) == hop_json_len(j) ? HOP_OK : HOP_EFAIL;
+            hop_json_free(back);
+            hop_dataset_info_clear(&d);
+        }
+        ok(rows[i].what ? rc == HOP_EFORMAT && strstr(e.what, rows[i].what) : !rc,
+           "a data set's description: %s", rc ? e.what : "there and back");
+        hop_json_free(j);
+    }
+}
+
 static void
 test_forged(void)
 {
@@ -661,6 +701,7 @@ main(void)
     test_damage();
     test_forged();
     test_forged_targets();
+    test_info();
     test_idx();
     test_cifar();
     test_csv();
