@@ -2,7 +2,7 @@
 # ResNet-20 on CIFAR-10: accuracy on val after each iteration of hop, and after each epoch of PyTorch
 # with the same net, pictures, optimizer and batch: a JSON line per run, one of hop's last model of the
 # first seed evaluated by PyTorch (the same net?), and a summary over the seeds: mean, standard deviation,
-# min and max after each iteration, and the differences of the means. An hour and a half on 2 cores, one
+# min and max after each iteration, and the differences of the means. Most of an hour (estimated), 2 idle cores, one
 # for each side, so only with HOP_SLOW=1. Skipped without the pictures, jq, or a python3 that has torch.
 # BENCH_PEER_PYTHON, BENCH_SEEDS (1 2 3), BENCH_ITERATIONS (5), BENCH_LR (0.05), BENCH_WORK: a folder to
 # work in, which is kept, and where the same command goes on after a stop.
