@@ -28,10 +28,19 @@ MISSING := $(strip $(foreach l,$(LIBS_NEEDED),\
 PKGS = jansson libpng libjpeg libarchive libxxhash zlib
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
-# oneDNN 2.x (the C API with operation descriptors); without it there is no device "cpu".
-DNNL := $(shell printf '\#include <oneapi/dnnl/dnnl.h>\n\#if DNNL_VERSION_MAJOR == 2\nhop_found\n\#endif\n' \
-	| $(CC) -E -P - 2>/dev/null | grep hop_found)
+# oneDNN 2 or 3 with OpenMP threads, as "3.7.2"; without it there is no device "cpu".
+hash := \#
+DNNL := $(shell printf '%s\n' '$(hash)include <oneapi/dnnl/dnnl.h>' \
+	'$(hash)if (DNNL_VERSION_MAJOR == 2 || DNNL_VERSION_MAJOR == 3) && DNNL_CPU_RUNTIME == DNNL_RUNTIME_OMP' \
+	'hop_found DNNL_VERSION_MAJOR DNNL_VERSION_MINOR DNNL_VERSION_PATCH' '$(hash)endif' \
+	| $(CC) $(CPPFLAGS) -E -P - 2>/dev/null | sed -n '/^hop_found/{s/^hop_found //;s/ /./g;p;}')
+DNNL_MAJOR = $(firstword $(subst ., ,$(DNNL)))
 DNNL_LIBS = $(if $(DNNL),-ldnnl -lgomp)
+# 3.2 dropped Winograd convolutions on x86 (wants_winograd in lib/engine/cpu/dn.c says where they go).
+NO_WINOGRAD = ; no Winograd: on AVX-512$(comma) wide 3x3 convolutions in float32 take 1.5 to 2.5 times as \
+	long as with oneDNN 2.6
+DNNL_TEXT = $(if $(DNNL),oneDNN $(DNNL) (device cpu$(if $(filter-out 2.% 3.0.% 3.1.%,$(DNNL)),$(NO_WINOGRAD))),no \
+	oneDNN: no device cpu)
 # The device's own loops share oneDNN's threads, which are libgomp's: clang's would be others, so
 # there these loops run on one thread.
 OMP_CFLAGS := $(if $(shell $(CC) --version 2>/dev/null | grep -i clang),-Wno-unknown-pragmas,-fopenmp)
@@ -55,14 +64,16 @@ TOOLS = hop-shard hop-search hop-schedule hop-visit hop-train hop-eval
 SCRIPTS = hop-run
 LIB_SRC := $(wildcard lib/base/*.c lib/format/*.c lib/net/*.c lib/run/*.c lib/search/*.c lib/schedule/*.c)
 ENGINE_SRC := $(wildcard lib/engine/*.c lib/engine/ref/*.c) \
-	$(if $(DNNL),$(wildcard lib/engine/cpu/*.c),$(wildcard lib/engine/cpu/absent/*.c))
+	$(if $(DNNL),$(filter-out lib/engine/cpu/dn_v%,$(wildcard lib/engine/cpu/*.c)) lib/engine/cpu/dn_v$(DNNL_MAJOR).c,\
+		$(wildcard lib/engine/cpu/absent/*.c))
 LIB_OBJ = $(LIB_SRC:%.c=$B/%.o)
 ENGINE_OBJ = $(ENGINE_SRC:%.c=$B/%.o)
 TOOL_OBJ = $B/tools/tool.o $B/tools/version.o
 BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
 UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
 EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
-BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(filter-out $(if $(DNNL),,%/bench_peak.c),$(wildcard test/bench/*.c)))
+# bench_peak is written for oneDNN 2.
+BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(filter-out $(if $(filter 2,$(DNNL_MAJOR)),,%/bench_peak.c),$(wildcard test/bench/*.c)))
 SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh)
 
 .DELETE_ON_ERROR:
@@ -106,7 +117,7 @@ $B/lib/net/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/tools/version.o: $B/version.list
 $B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' \
 	-DHOP_COMPILER='"$(shell $(CC) --version | head -n 1)"' -DHOP_FLAGS='"$(CFLAGS) $(SAN)"' \
-	-DHOP_LIBRARIES='"$(foreach p,$(PKGS),$p $(shell $(PKG_CONFIG) --modversion $p)$(comma)) $(if $(DNNL),oneDNN (device cpu),no oneDNN: no device cpu)"'
+	-DHOP_LIBRARIES='"$(foreach p,$(PKGS),$p $(shell $(PKG_CONFIG) --modversion $p)$(comma)) $(DNNL_TEXT)"'
 
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)

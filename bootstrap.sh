@@ -31,7 +31,7 @@ build|libjpeg-turbo|lib libjpeg|libjpeg-dev|libjpeg-turbo-devel|libjpeg-turbo|li
 build|libarchive|lib libarchive|libarchive-dev|libarchive-devel|libarchive|libarchive-dev
 build|Jansson|lib jansson|libjansson-dev|jansson-devel|jansson|jansson-dev
 build|xxHash|lib libxxhash|libxxhash-dev|xxhash-devel|xxhash|xxhash-dev
-maybe|oneDNN 2|onednn|libdnnl-dev|-|-|-
+maybe|oneDNN 2 or 3|onednn|libdnnl-dev|-|-|-
 run|GNU parallel|gnu_parallel|parallel|parallel|parallel|parallel
 run|ssh|has ssh|openssh-client|openssh-clients|openssh|openssh-client
 run|rsync|has rsync|rsync|rsync|rsync|rsync
@@ -53,9 +53,14 @@ c_compiler()
 }
 gnu_make() { make --version 2>/dev/null | grep -q 'GNU Make'; }
 lib() { pkg-config --exists "$1" 2>/dev/null; }
-onednn()
+onednn() # one that the Makefile takes
 {
-    echo '#include <oneapi/dnnl/dnnl.h>' >"$tmp/d.c"
+    cat >"$tmp/d.c" <<'END'
+#include <oneapi/dnnl/dnnl.h>
+#if DNNL_VERSION_MAJOR < 2 || DNNL_VERSION_MAJOR > 3 || DNNL_CPU_RUNTIME != DNNL_RUNTIME_OMP
+#error no
+#endif
+END
     "${CC:-cc}" -E "$tmp/d.c" >/dev/null 2>&1
 }
 gnu_parallel() { parallel --version 2>/dev/null | grep -q 'GNU parallel'; }
@@ -136,14 +141,14 @@ install()
     [ -z "$left" ] || die "still missing after apt-get install: ${left%, } (too old here?)"
 }
 
-# The build uses oneDNN 2; a package of another version would only take room.
+# The build uses oneDNN 2 or 3; a package of another version would only take room.
 apt_maybe()
 {
     onednn && return
     case $(apt-cache policy libdnnl-dev 2>/dev/null) in
-    *'Candidate: 2.'*) apt install --no-install-recommends libdnnl-dev && return ;;
+    *'Candidate: '[23].*) apt install --no-install-recommends libdnnl-dev && return ;;
     esac
-    say "no oneDNN 2 package here: building without the device \"cpu\" (\"ref\" does the work)"
+    say "no oneDNN 2 or 3 package here: building without the device \"cpu\" (\"ref\" does the work)"
 }
 
 # name FOR...: say what to install where we do not install.

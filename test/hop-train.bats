@@ -262,3 +262,10 @@ JSON
     run_err 1 "stdout: cannot write: No space left" bash -c 'hop-train --device ref --shard "$D/data/train-000.safetensors" <m0 >/dev/full'
     run_err 1 "cannot write" bash -c 'hop-train --dry-run --device ref <m0 >/dev/full'
 }
+
+@test "--version names the oneDNN that the device cpu then runs" {
+    named=$(hop-train --version | sed -n 's/.*oneDNN \([0-9.]*\) (device cpu.*/\1/p')
+    [ -n "$named" ] || skip "built without oneDNN"
+    hop-train -q --device cpu --shard "$D/data/train-000.safetensors" <m0 >m1
+    [[ $(head -c 65536 m1 | tr -d '\\' | grep -ao 'cpu onednn-[^ ]*' | head -n 1) = "cpu onednn-$named" ]]
+}

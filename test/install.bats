@@ -50,6 +50,33 @@ make_here() { make -s -C "$ROOT" B="$HOP_BUILD" "$@"; }
     run -1 bash -c 'ldd build/bin/hop-train | grep dnnl'
 }
 
+# chosen VERSION RUNTIME: what make would take with that oneDNN: the file of the device, the words of
+# --version.
+chosen()
+{
+    local v
+    IFS=. read -ra v <<<"$1"
+    mkdir -p fake/oneapi/dnnl
+    printf '#define %s\n' 'DNNL_RUNTIME_OMP 2u' 'DNNL_RUNTIME_TBB 4u' \
+        "DNNL_CPU_RUNTIME DNNL_RUNTIME_$2" "DNNL_VERSION_MAJOR ${v[0]}" \
+        "DNNL_VERSION_MINOR ${v[1]}" "DNNL_VERSION_PATCH ${v[2]}" >fake/oneapi/dnnl/dnnl.h
+    make -n V=1 -C "$ROOT" B="$PWD/none" CPPFLAGS="-I$PWD/fake" all >commands
+    grep -oE 'lib/engine/cpu/(dn_v[0-9]|absent/device)\.c' commands | sort -u
+    sed -n 's/.*-DHOP_LIBRARIES=.*zlib [^,]*, \([^"]*\)".*/\1/p' commands
+}
+
+@test "the version of oneDNN chooses the file, and 3.2 and later say that Winograd is gone" {
+    [ "$(chosen 2.6.3 OMP)" = $'lib/engine/cpu/dn_v2.c\noneDNN 2.6.3 (device cpu)' ]
+    [ "$(chosen 3.1.0 OMP)" = $'lib/engine/cpu/dn_v3.c\noneDNN 3.1.0 (device cpu)' ]
+    for v in 3.2.0 3.7.2 3.10.1; do
+        [[ $(chosen $v OMP) == $'lib/engine/cpu/dn_v3.c\noneDNN '$v' (device cpu; no Winograd: '*'times as long'* ]]
+    done
+    for v in "4.0.0 OMP" "1.9.0 OMP" "3.7.2 TBB"; do
+        # shellcheck disable=SC2086 # words
+        [[ $(chosen $v) == $'lib/engine/cpu/absent/device.c\n'*'no oneDNN: no device cpu' ]]
+    done
+}
+
 @test "no tool is linked with CUDA" {
     for f in "$HOP_BUILD"/bin/hop-*; do
         file_type=$(head -c 4 "$f" | tr -d "\177")

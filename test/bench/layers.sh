@@ -4,11 +4,11 @@
 # one line for the whole step; the same as a table on stderr. FLOPs are those of the direct
 # algorithm, with the taps that padding skips, so Winograd may pass 1.
 # BENCH_NETS (cifar10-cnn1 cifar10-cnn2), BENCH_BATCH (128), BENCH_THREADS (1), BENCH_PRECISIONS (fp32
-# bf16). Skipped without jq or the device cpu.
+# bf16). Skipped without jq or oneDNN 2, for which bench_peak is written.
 cd "$(dirname "$0")/../.." || exit 1
 build=${HOP_BUILD:-build}
 if ! command -v jq >/dev/null || [ ! -x "$build/bench/bench_peak" ]; then
-    echo "layers.sh: skipped: needs jq, and a build with oneDNN" >&2
+    echo "layers.sh: skipped: needs jq, and a build with oneDNN 2" >&2
     exit 0
 fi
 threads=${BENCH_THREADS:-1}

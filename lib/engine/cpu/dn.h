@@ -1,14 +1,13 @@
-/* dn - the little of oneDNN that this device uses, in hop's words. dn_v2.c is its only user.
+/* dn - the little of oneDNN that this device uses, in hop's words. dn*.c are its only users.
  *
  * Everything made within a `struct hop_dn_set` lives until the set is freed. Convolutions and dense
  * layers compute in the type of their set: float32, or bfloat16 (8 bits of fraction, summed in
- * float32) for activations, their gradients and copies of kernels, while biases and the gradients of
- * weights stay float32. Other primitives take the type of the layout they are given; statistics,
- * scales and shifts are float32. Activations are [N,C,H,W] or [N,C] in oneDNN's order of axes whatever their layout in
- * memory; convolution weights are [K,C,kh,kw], with groups [G,K/G,C/G,kh,kw], dense weights
- * [units,D].
- * Convolutions and dense layers choose the layout of all their arguments (hop_dn_prim_md tells);
- * the other primitives take the layout they are given.
+ * float32) for activations, their gradients and copies of kernels, while biases and the gradients
+ * of weights stay float32. Other primitives take the type of the layout they are given; statistics,
+ * scales and shifts are float32. Activations are [N,C,H,W] or [N,C] in oneDNN's order of axes
+ * whatever their layout in memory; convolution weights are [K,C,kh,kw], with groups
+ * [G,K/G,C/G,kh,kw], dense weights [units,D]. Convolutions and dense layers choose the layout of
+ * all their arguments (hop_dn_prim_md tells); the other primitives take the layout they are given.
  */
 #ifndef HOP_ENGINE_CPU_DN_H
 #define HOP_ENGINE_CPU_DN_H
@@ -83,13 +82,15 @@ void hop_dn_set_free(struct hop_dn_set *s);
 
 /* ---- layouts ---- */
 
-/* hop_dn_md_new - float32, dims in oneDNN's order. NULL: HOP_ENOMEM or a shape that it refuses, in e. */
+/* hop_dn_md_new - float32, dims in oneDNN's order. NULL: HOP_ENOMEM or a shape that it refuses, in
+ * e. */
 const struct hop_dn_md *hop_dn_md_new(struct hop_dn_set *s, int n_dims, const int64_t *dims,
                                       enum hop_dn_tag tag, struct hop_err *e);
 /* hop_dn_md_copy - the same md owned by another set. */
 const struct hop_dn_md *hop_dn_md_copy(struct hop_dn_set *s, const struct hop_dn_md *md,
                                        struct hop_err *e);
-/* hop_dn_md_typed - the layout of md with elements of that type; md itself if it has it. */
+/* hop_dn_md_typed - md with elements of that type: md itself if it has it; in its layout if
+ * hop_dn_md_block knows that, else in plain order. */
 const struct hop_dn_md *hop_dn_md_typed(struct hop_dn_set *s, const struct hop_dn_md *md,
                                         bool is_bf16, struct hop_err *e);
 bool hop_dn_md_is_bf16(const struct hop_dn_md *md);
@@ -97,7 +98,7 @@ bool hop_dn_md_equal(const struct hop_dn_md *a, const struct hop_dn_md *b);
 size_t hop_dn_md_bytes(const struct hop_dn_md *md);
 
 /* hop_dn_md_block - activations only. Layouts here are [n][C/b][h][w][b] for some b: C for
- * channels-last, 1 for channels-first, 8 or 16 for blocked (the last block padded with zeros).
+ * channels-last, 1 for channels-first, 4, 8 or 16 for blocked (the last block padded with zeros).
  * Returns b, or 0 for any other layout. */
 int64_t hop_dn_md_block(const struct hop_dn_md *md);
 
@@ -157,7 +158,8 @@ struct hop_dn_bind {
     void *p; /* stays where it is; NULL = argument absent, left out */
 };
 
-/* hop_dn_exec_new - compile, and bind n arguments. Scratch memory comes with hop_dn_set_scratch. */
+/* hop_dn_exec_new - compile, and bind n arguments. Backward normalizations get their shift, too,
+ * which is left out where the library refuses it. Scratch memory comes with hop_dn_set_scratch. */
 int hop_dn_exec_new(struct hop_dn_set *s, const struct hop_dn_prim *p, const struct hop_dn_bind *b,
                     int n, struct hop_dn_exec **out, struct hop_err *e) HOP_MUSTUSE;
 
