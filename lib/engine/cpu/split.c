@@ -6,7 +6,7 @@
 enum { N_PASSES = 3, UNKNOWN = 130, PER_PART = 30 };
 
 /* Time per example in percent of the best size's: medians over the Winograd convolutions of nets 1
- * and 2, one thread, Zen 4 (1 MiB of L2), oneDNN 2.6 (DNNL_VERBOSE=1 with bench_train). A table, not
+ * and 2, one thread, Zen 5 (1 MiB of L2), oneDNN 2.6 (DNNL_VERBOSE=1 with bench_train). A table, not
  * a timing here and now, since bits depend on the sizes. PER_PART: percent of an example's time. */
 static const struct {
     int64_t n;
