@@ -37,10 +37,14 @@ hop_augment_image(const struct hop_layer *l, int i_layer, bool is_training, uint
         memcpy(y, x, (size_t)hop_shape_len(&l->in_shape) * sizeof(float));
         return;
     }
-    for (k = 0; k < m.C; k++) {
-        mean = m.op == HOP_MAP_CONTRAST ? hop_augment_mean(&m, x, k) : 0;
+    for (k = 0; k < m.C && m.op == HOP_MAP_CONTRAST; k++) {
+        mean = hop_augment_mean(&m, x, k);
         for (r = 0; r < m.H_out; r++)
             for (c = 0; c < m.W_out; c++)
                 y[(r * m.W_out + c) * m.C + k] = hop_augment_value(&m, &f, x, mean, r, c, k);
     }
+    for (r = 0; r < m.H_out && m.op != HOP_MAP_CONTRAST; r++)
+        for (c = 0; c < m.W_out; c++)
+            for (k = 0; k < m.C; k++) /* what does not depend on k leaves the loop */
+                *y++ = hop_augment_value(&m, &f, x, 0, r, c, k);
 }
