@@ -1,0 +1,38 @@
+/* fast - the seam for tensor cores: what cuDNN and cublasLt do for the device "cuda" in bfloat16.
+ *
+ * A problem is made into a plan once, while a net is compiled; running it enqueues on the stream and
+ * is allowed in a capture: no memory, no sync. Tensors are NHWC, bfloat16, densely packed, sums in
+ * float32; kernels [K,kh,kw,C/groups]; weight gradients float32. A plan's bits depend on the
+ * problem, the GPU's architecture and the library's version alone.
+ */
+#ifndef HOP_ENGINE_CUDA_FAST_H
+#define HOP_ENGINE_CUDA_FAST_H
+
+#include "engine/cuda/driver.h"
+
+enum hop_cuda_pass { HOP_CUDA_FORWARD, HOP_CUDA_DATA_GRADIENT, HOP_CUDA_WEIGHT_GRADIENT };
+
+/* A convolution of n images; a dense layer is the one with H = W = kh = kw = 1. */
+struct hop_cuda_conv {
+    enum hop_cuda_pass pass;
+    int64_t n, H, W, C, K, kh, kw, P, Q;
+    int64_t stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left, pad_bottom, pad_right,
+        groups;
+    int has_bias, has_relu; /* of the forward pass: in the same kernel */
+};
+
+struct hop_cuda_fast_plan;
+
+struct hop_cuda_fast {
+    const char *version; /* part of the fingerprint: "cudnn-9.19.0" */
+    /* Err: HOP_EFORMAT where the library cannot do it deterministically. */
+    int (*plan_new)(struct hop_cuda_context *c, const struct hop_cuda_conv *conv,
+                    struct hop_cuda_fast_plan **out, size_t *workspace_bytes, struct hop_err *e);
+    void (*plan_free)(struct hop_cuda_fast_plan *p);
+    /* in, in2, out: of the forward pass x, w, y; data gradient dy, w, dx; weight gradient x, dy,
+     * dw. bias [K] float32 or NULL. out is overwritten. */
+    int (*run)(struct hop_cuda_fast_plan *p, struct hop_cuda_stream *s, const void *in,
+               const void *in2, const float *bias, void *out, void *workspace, struct hop_err *e);
+};
+
+#endif
