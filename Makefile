@@ -130,7 +130,7 @@ LINK = $(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
 $B/bin/hop-eval: $B/tools/examples.o $B/tools/predict.o
-$B/bin/hop-train: $B/tools/dry_run.o $B/tools/examples.o $B/tools/weights.o
+$B/bin/hop-train: $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

@@ -31,6 +31,21 @@ hop_session_open(const char *device, int n_threads, const struct hop_plan_spec *
     return HOP_OK;
 }
 
+bool
+hop_session_can_retune(const struct hop_session *s)
+{
+    return s->ops->retune != NULL;
+}
+
+int
+hop_session_load(struct hop_session *s, const struct hop_plan_spec *spec,
+                 const struct hop_state *state, struct hop_err *e)
+{
+    if (s->ops->retune)
+        s->ops->retune(s->plan, spec);
+    return s->ops->load(s->plan, state, e);
+}
+
 int
 hop_session_bind(struct hop_session *s, const struct hop_examples *x, struct hop_err *e)
 {
