@@ -127,10 +127,12 @@ $B/%.o: %.c $B/flags
 LINK = $(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	$(filter %engine.a,$^) $B/libhop.a $(PKG_LIBS) $(if $(filter %engine.a,$^),$(DNNL_LIBS)) -lm
 
+# A worker process (hop-train --keep) takes descriptors over sockets and /proc.
+KEEP_OBJ = $(if $(filter Linux,$(shell uname -s)),$(patsubst %,$B/tools/%.o,keep keep_worker turn warm),$B/tools/keep_absent.o)
 ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
 $B/bin/hop-eval: $B/tools/examples.o $B/tools/predict.o
-$B/bin/hop-train: $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o
+$B/bin/hop-train: $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

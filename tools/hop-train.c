@@ -3,12 +3,14 @@
 
 #include "base/str.h"
 #include "dry_run.h"
+#include "keep.h"
 #include "tool.h"
 #include "train_job.h"
 
 static struct train_options o = {
-    .device = "auto", .precision = "fp32", .threads = 1, .weights_by = "name"};
-static bool is_dry_run;
+    .precision = "fp32", .threads = 1, .weights_by = "name"};
+static const char *keep, *keep_memory;
+static bool is_dry_run, is_stop;
 
 static struct hop_opt options[] = {
     {"shard", 's', HOP_OPT_STR, &o.shard, "FILE", "the shard to visit", 0, 0, false},
@@ -30,6 +32,12 @@ static struct hop_opt options[] = {
      0, false},
     {"dry-run", 'n', HOP_OPT_FLAG, &is_dry_run, NULL,
      "print shapes, parameters, memory and FLOPs; train nothing", 0, 0, false},
+    {"keep", 0, HOP_OPT_STR, &keep, "TIME",
+     "leave a process behind for TIME (10m) that does later calls faster", 0, 0, false},
+    {"keep-memory", 0, HOP_OPT_STR, &keep_memory, "SIZE",
+     "memory for what it keeps (a quarter of the machine's)", 0, 0, false},
+    {"stop", 0, HOP_OPT_FLAG, &is_stop, NULL, "only end such processes (of --device, or all)", 0, 0,
+     false},
     TOOL_COMMON_OPTIONS};
 
 static const char *
@@ -62,28 +70,65 @@ dry_run(struct hop_err *e)
     return rc;
 }
 
+/* A visit, done by a process that stays behind where --keep asks for one, and else, or if it cannot be
+ * handed over, here. */
+static int
+visit(int *status, struct hop_err *e)
+{
+    int64_t idle_s, max_bytes = 0;
+    int rc = HOP_EOF;
+
+    *status = 0;
+    if (keep && ((rc = hop_parse_duration(keep, "--keep", &idle_s, e)) ||
+                 (keep_memory && (rc = hop_parse_bytes(keep_memory, "--keep-memory", &max_bytes, e)))))
+        return rc;
+    if (!max_bytes)
+        max_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) / 4 * sysconf(_SC_PAGESIZE);
+    if (keep)
+        rc = o.is_init ? HOP_EOF : keep_call(&o, idle_s, max_bytes, status, e);
+    return rc == HOP_EOF ? train_job_run(&o, STDIN_FILENO, STDOUT_FILENO, NULL, e) : rc;
+}
+
+static void
+check_usage(int argc, char **argv)
+{
+    if (argc > 1)
+        tool_usage(argv[1], "unexpected operand");
+    if (is_stop && (o.shard || o.is_init || is_dry_run || keep))
+        tool_usage("--stop", "does not go with the rest");
+    if (keep_memory && !keep)
+        tool_usage("--keep-memory", "goes with --keep");
+    if (is_stop)
+        return;
+    if (!o.shard && !o.is_init && !is_dry_run)
+        tool_usage("--shard", "is missing");
+    if (isatty(STDOUT_FILENO) && !is_dry_run)
+        tool_usage("stdout", "is a terminal: write the model to a file or a pipe");
+}
+
 int
 main(int argc, char **argv)
 {
     struct hop_str dir = {0};
     struct hop_err e = {0};
-    int rc;
+    int rc, status = 0;
 
     tool_init("hop-train", "Train a model on one shard: model in, model out.",
               "--shard FILE [OPTIONS] < MODEL > MODEL\n--init [--shard FILE] < CONFIG > MODEL\n"
-              "--dry-run [--init] < CONFIG_OR_MODEL",
+              "--dry-run [--init] < CONFIG_OR_MODEL\n--stop [--device NAME]",
               options, true, &argc, argv);
-    if (argc > 1)
-        tool_usage(argv[1], "unexpected operand");
-    if (!o.shard && !o.is_init && !is_dry_run)
-        tool_usage("--shard", "is missing");
-    if (isatty(STDOUT_FILENO) && !is_dry_run)
-        tool_usage("stdout", "is a terminal: write the model to a file or a pipe");
+    check_usage(argc, argv);
     o.lock_dir = lock_dir(&dir);
-    o.share_dir = tool_share_dir();
-    rc = is_dry_run ? dry_run(&e) : train_job_run(&o, STDIN_FILENO, STDOUT_FILENO, NULL, &e);
+    if (o.is_init)
+        o.share_dir = tool_share_dir();
+    if (is_stop) {
+        rc = keep_stop(o.lock_dir, o.device, &e);
+    } else {
+        o.device = o.device ? o.device : "auto";
+        rc = is_dry_run ? dry_run(&e) : visit(&status, &e);
+    }
     if (rc)
         tool_die(&e);
     hop_str_clear(&dir);
-    return tool_finish();
+    return status ? status : tool_finish();
 }
