@@ -24,6 +24,8 @@ open_(int index, int n_threads, struct hop_device **out, struct hop_err *e)
     if (index != 0)
         return hop_fail(e, HOP_EDEV, "device cpu", "use --device=cpu and --threads",
                         "there is one device cpu only");
+    if ((rc = hop_dn_load(e)))
+        return rc;
     if (!(d = hop_alloc(1, sizeof *d, e)))
         return HOP_ENOMEM;
     d->n_threads = n_threads;
