@@ -133,54 +133,40 @@ call_of(struct train_place *p)
     return (struct call *)p;
 }
 
-/* All of a pipe, unless the caller goes away before its end. */
+/* Before each read: until there is something, or the caller has gone. */
 static int
-read_pipe(struct call *c, int fd, char **out, size_t *n, struct hop_err *e)
+wait_for_input(void *arg, int fd, struct hop_err *e)
 {
+    struct call *c = arg;
     struct pollfd p[2] = {{fd, POLLIN, 0}, {c->fd, POLLIN, 0}};
-    size_t cap = 0;
-    ssize_t got = 1;
-    char *buf = NULL;
 
-    for (*n = 0; got; *n += (size_t)(got > 0 ? got : 0)) {
-        if (hop_grow(&buf, &cap, *n + 65536, 1, e))
-            break;
-        if (poll(p, 2, -1) < 0 && errno == EINTR)
-            continue;
-        if (p[1].revents) {
-            hop_fail(e, HOP_EBUSY, "stdin", NULL, "told to end");
-            break;
-        }
-        if ((got = read(fd, buf + *n, cap - *n - 1)) < 0 && errno != EINTR && errno != EAGAIN) {
-            hop_fail_errno(e, "stdin", NULL, "cannot read");
-            break;
-        }
-    }
-    if (got == 0)
-        buf[*n] = '\0';
-    else
-        free(buf);
-    *out = got ? NULL : buf;
-    return got ? e->code : HOP_OK;
+    while (poll(p, 2, -1) < 0 && errno == EINTR)
+        ;
+    return p[1].revents ? hop_fail(e, HOP_EBUSY, "stdin", NULL, "told to end") : HOP_OK;
 }
 
 static int
-read_(struct train_place *p, int fd, char **out, size_t *n, struct hop_err *e)
+input_take(struct train_place *p, int fd, char **out, size_t *n, struct hop_err *e)
 {
     struct call *c = call_of(p);
-    struct turns *q = &c->worker->turns;
-    int rc;
+    struct worker *w = c->worker;
+    int rc = HOP_OK;
 
     if (!c->is_file) {
-        rc = read_pipe(c, fd, out, n, e);
-        turns_claim(q, &c->turn);
-        if (!rc && (rc = turns_admit(q, &c->turn, c->n_slots, e)))
-            free(*out);
+        rc = warm_input_take(w->warm, fd, wait_for_input, c, out, n, e);
+        turns_claim(&w->turns, &c->turn);
+        if (!rc && (rc = turns_admit(&w->turns, &c->turn, c->n_slots, e)))
+            warm_input_give(w->warm, *out);
         return rc;
     }
-    if ((rc = turns_admit(q, &c->turn, c->n_slots, e)))
-        return rc;
-    return hop_read_fd(fd, "stdin", HOP_MAX_MODEL_BYTES, out, n, e);
+    rc = turns_admit(&w->turns, &c->turn, c->n_slots, e);
+    return rc ? rc : warm_input_take(w->warm, fd, NULL, NULL, out, n, e);
+}
+
+static void
+input_give(struct train_place *p, char *bytes)
+{
+    warm_input_give(call_of(p)->worker->warm, bytes);
 }
 
 static int
@@ -242,9 +228,8 @@ training_give(struct train_place *p, struct hop_training *t, bool is_good)
 }
 
 static const struct train_place warm_place = {
-    read_,     training_take, shard_take, enter,      plan_take,
-    is_wanted, plan_give,     leave,      shard_give, training_give,
-    NULL,
+    input_take, training_take, shard_take,    enter,      plan_take, is_wanted,
+    plan_give,  leave,         shard_give,    training_give, input_give, NULL,
 };
 
 /* ---- 3 the dispatcher ---- */

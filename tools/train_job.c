@@ -65,17 +65,20 @@ make_model(const struct train_options *o, int in_fd, struct hop_model *m, struct
     return rc;
 }
 
+/* *bytes: what m borrows from, to be given back by the caller after it. */
 static int
-read_model(struct train_place *place, int in_fd, struct hop_model *m, struct hop_err *e)
+read_model(struct train_place *place, int in_fd, struct hop_model *m, char **bytes,
+           struct hop_err *e)
 {
-    char *bytes;
     size_t n;
     int rc;
 
-    if ((rc = place->read(place, in_fd, &bytes, &n, e)))
+    if ((rc = place->input_take(place, in_fd, bytes, &n, e)))
         return rc;
-    if ((rc = hop_model_parse(bytes, n, "stdin", m, e)))
-        free(bytes);
+    if ((rc = hop_model_parse(*bytes, n, "stdin", m, e)))
+        place->input_give(place, *bytes);
+    else
+        m->bytes = NULL;
     return rc;
 }
 
@@ -97,7 +100,7 @@ train_job_spec(const struct train_options *o, const struct hop_training *t)
 /* ---- 2 the place of a process of its own ---- */
 
 static int
-cold_read(struct train_place *p, int fd, char **out, size_t *n, struct hop_err *e)
+cold_input_take(struct train_place *p, int fd, char **out, size_t *n, struct hop_err *e)
 {
     (void)p;
     return hop_read_fd(fd, "stdin", HOP_MAX_MODEL_BYTES, out, n, e);
@@ -189,10 +192,17 @@ cold_training_give(struct train_place *p, struct hop_training *t, bool is_good)
     hop_training_clear(t);
 }
 
+static void
+cold_input_give(struct train_place *p, char *bytes)
+{
+    (void)p;
+    free(bytes);
+}
+
 static const struct train_place cold_place = {
-    cold_read,      cold_training_take, cold_shard_take, cold_enter,      cold_plan_take,
-    cold_is_wanted, cold_plan_give,     cold_leave,      cold_shard_give, cold_training_give,
-    NULL,
+    cold_input_take, cold_training_take, cold_shard_take, cold_enter,
+    cold_plan_take,  cold_is_wanted,     cold_plan_give,  cold_leave,
+    cold_shard_give, cold_training_give, cold_input_give, NULL,
 };
 
 /* ---- 3 a visit ---- */
@@ -330,18 +340,36 @@ visit(struct train_place *place, struct hop_model *m, struct hop_training *t, st
 
 /* ---- 4 the job ---- */
 
+/* *bytes: as read_model has them, or NULL. */
+static int
+begin(struct train_place *place, int in_fd, struct hop_model *m, char **bytes,
+      struct hop_training *t, struct hop_err *e)
+{
+    int rc;
+
+    *bytes = NULL;
+    if (place->options->is_init)
+        return make_model(place->options, in_fd, m, t, e);
+    if ((rc = read_model(place, in_fd, m, bytes, e)))
+        return rc;
+    if ((rc = place->training_take(place, m, t, e))) {
+        hop_model_clear(m);
+        place->input_give(place, *bytes);
+    }
+    return rc;
+}
+
 int
 train_job_input(const struct train_options *o, int in_fd, struct hop_model *m,
                 struct hop_training *t, struct hop_err *e)
 {
     struct train_place place = cold_place;
+    char *bytes;
     int rc;
 
     place.options = o;
-    if (o->is_init)
-        return make_model(o, in_fd, m, t, e);
-    if (!(rc = read_model(&place, in_fd, m, e)) && (rc = place.training_take(&place, m, t, e)))
-        hop_model_clear(m);
+    if (!(rc = begin(&place, in_fd, m, &bytes, t, e)))
+        m->bytes = bytes;
     return rc;
 }
 
@@ -352,25 +380,24 @@ train_job_run(const struct train_options *o, int in_fd, int out_fd, struct train
     struct train_place own = cold_place;
     struct hop_training t;
     struct hop_model m;
+    char *bytes;
     int rc;
 
     place = place ? place : &own;
     place->options = o;
-    if (o->is_init)
-        rc = make_model(o, in_fd, &m, &t, e);
-    else if (!(rc = read_model(place, in_fd, &m, e)) && (rc = place->training_take(place, &m, &t, e)))
-        hop_model_clear(&m);
-    if (rc)
+    if ((rc = begin(place, in_fd, &m, &bytes, &t, e)))
         return rc;
     if (o->shard && !m.is_diverged)
         rc = visit(place, &m, &t, e);
     if (!rc)
         rc = hop_training_write(out_fd, "stdout", &m, &t, e);
-    if (o->is_init)
-        hop_training_clear(&t);
-    else
+    if (bytes)
         place->training_give(place, &t, !rc);
+    else
+        hop_training_clear(&t);
     hop_model_clear(&m);
+    if (bytes)
+        place->input_give(place, bytes);
     tool_progress_end();
     return rc;
 }

@@ -1,19 +1,21 @@
-/* Contents: 1 things kept, 2 models' memory, 3 plans, 4 shards */
+/* Contents: 1 things kept, 2 inputs, 3 models' memory, 4 plans, 5 shards */
 #include "warm.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 
 /* ---- 1 things kept ---- */
 
-enum kind { TRAINING, PLAN, SHARD };
+enum kind { INPUT, TRAINING, PLAN, SHARD };
 
 struct item {
     struct item *next;
@@ -22,6 +24,8 @@ struct item {
     int n_users;
     int64_t bytes;
     uint64_t used_at;  /* w->clock when it was given back */
+    char *input;       /* [cap] */
+    size_t cap;
     char *precision;   /* what the plan's spec borrows */
     struct hop_training training;
     struct train_plan plan;
@@ -55,6 +59,7 @@ item_free(struct item *x)
     hop_net_free(x->plan.net);
     hop_training_clear(&x->training);
     hop_shard_close(&x->shard);
+    free(x->input);
     free(x->precision);
     free(x->key);
     free(x);
@@ -184,7 +189,69 @@ give(struct warm *w, struct item *x, int64_t bytes, bool is_good)
     unlock(w);
 }
 
-/* ---- 2 models' memory ---- */
+/* ---- 2 inputs ---- */
+
+static int
+read_into(struct item *x, int fd, int (*wait)(void *arg, int fd, struct hop_err *e), void *arg,
+          size_t *n, struct hop_err *e)
+{
+    struct stat st;
+    ssize_t got = 1;
+    int rc = HOP_OK;
+
+    *n = 0;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+        rc = hop_grow(&x->input, &x->cap, (size_t)st.st_size + 2, 1, e);
+    while (!rc && got) {
+        if ((rc = hop_grow(&x->input, &x->cap, *n + 65536, 1, e)) ||
+            (wait && (rc = wait(arg, fd, e))))
+            break;
+        got = read(fd, x->input + *n, x->cap - *n - 1);
+        if (got < 0 && errno != EINTR && errno != EAGAIN)
+            rc = hop_fail_errno(e, "stdin", NULL, "cannot read");
+        *n += got > 0 ? (size_t)got : 0;
+        if (*n > HOP_MAX_MODEL_BYTES)
+            rc = hop_fail(e, HOP_EFORMAT, "stdin", NULL, "longer than %zu bytes",
+                          HOP_MAX_MODEL_BYTES);
+    }
+    if (!rc)
+        x->input[*n] = '\0';
+    return rc;
+}
+
+int
+warm_input_take(struct warm *w, int fd, int (*wait)(void *arg, int fd, struct hop_err *e),
+                void *arg, char **out, size_t *n, struct hop_err *e)
+{
+    struct item *x = find(w, INPUT, "");
+    char *key;
+    int rc;
+
+    if (!x) {
+        if (!(key = hop_dup("", e)) || !(x = item_new(INPUT, key, e)))
+            return HOP_ENOMEM;
+        keep(w, x, 0);
+    }
+    rc = read_into(x, fd, wait, arg, n, e);
+    *out = x->input;
+    if (rc)
+        give(w, x, (int64_t)x->cap, true);
+    return rc;
+}
+
+void
+warm_input_give(struct warm *w, char *bytes)
+{
+    struct item *x;
+
+    pthread_mutex_lock(&w->lock);
+    for (x = w->items; x->input != bytes; x = x->next)
+        ;
+    pthread_mutex_unlock(&w->lock);
+    give(w, x, (int64_t)x->cap, true);
+}
+
+/* ---- 3 models' memory ---- */
 
 /* The architecture as the file has it, or as it would be written. */
 static int
@@ -244,7 +311,7 @@ warm_training_give(struct warm *w, struct hop_training *t, bool is_good)
     give(w, x, x->bytes, is_good);
 }
 
-/* ---- 3 plans ---- */
+/* ---- 4 plans ---- */
 
 /* All that a plan is compiled from, as text. */
 static int
@@ -340,7 +407,7 @@ warm_plan_give(struct warm *w, struct train_plan *p, bool is_good)
     give(w, x, plan_bytes(x), is_good);
 }
 
-/* ---- 4 shards ---- */
+/* ---- 5 shards ---- */
 
 /* Which file it is, and in which state. The name, since the shard is called by it. */
 static int

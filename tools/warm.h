@@ -13,6 +13,13 @@ struct warm *warm_new(int64_t max_bytes, struct hop_err *e);
 void warm_free(struct warm *w); /* nothing is taken; NULL is none */
 void warm_set_limit(struct warm *w, int64_t max_bytes);
 
+/* warm_input_take - memory for an input: fd's bytes in memory that an earlier input left, which spares
+ * the system finding and clearing as many pages. `wait` (or NULL) is called before each read and fails
+ * with a code when nobody wants it any more. warm_input_give - back, by its address. */
+int warm_input_take(struct warm *w, int fd, int (*wait)(void *arg, int fd, struct hop_err *e),
+                    void *arg, char **out, size_t *n, struct hop_err *e) HOP_MUSTUSE;
+void warm_input_give(struct warm *w, char *bytes);
+
 /* warm_training_take, _give - as the rows of struct train_place. Kept by architecture, optimizer
  * and number of slots. Not good: dropped. */
 int warm_training_take(struct warm *w, const struct hop_model *m, struct hop_training *t,
