@@ -258,8 +258,6 @@ keep_prim(struct hop_dn_set *s, dnnl_primitive_desc_t pd, struct hop_dn_prim **o
           struct hop_err *e)
 {
     struct hop_dn_prim *p = hop_alloc(1, sizeof *p, e);
-    size_t bytes =
-        DN(memory_desc_get_size)(DN(primitive_desc_query_md)(pd, dnnl_query_scratchpad_md, 0));
 
     if (!p) {
         DN(primitive_desc_destroy)(pd);
@@ -268,8 +266,6 @@ keep_prim(struct hop_dn_set *s, dnnl_primitive_desc_t pd, struct hop_dn_prim **o
     p->pd = pd;
     p->next = s->prims;
     s->prims = p;
-    if (bytes > s->scratch_bytes)
-        s->scratch_bytes = bytes;
     *out = p;
     return HOP_OK;
 }
@@ -378,7 +374,7 @@ wants_winograd(const struct hop_dn_set *s, const struct hop_dn_conv *c, enum hop
     return s->type == dnnl_f32 && (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core &&
            k->groups == 1 && k->kh == 3 && k->kw == 3 && k->stride_h == 1 && k->stride_w == 1 &&
            k->dilation_h == 1 && k->dilation_w == 1 && c->c >= 32 && c->k >= 32 &&
-           (pass != HOP_DN_BWD_WEIGHTS || c->n >= 16);
+           (pass != HOP_DN_BWD_WEIGHTS || c->n >= 16 || c->is_part);
 }
 
 static int
@@ -624,6 +620,12 @@ hop_dn_prim_is_slow(const struct hop_dn_prim *p)
     return strncmp(hop_dn_prim_impl(p), "ref", 3) == 0;
 }
 
+bool
+hop_dn_prim_is_winograd(const struct hop_dn_prim *p)
+{
+    return strstr(hop_dn_prim_impl(p), "wino");
+}
+
 /* ---- 4 execution ---- */
 
 static int
@@ -664,6 +666,7 @@ hop_dn_exec_new(struct hop_dn_set *s, const struct hop_dn_prim *p, const struct 
 {
     struct hop_dn_exec *x = hop_alloc(1, sizeof *x, e);
     const void *scratch = DN(primitive_desc_query_md)(p->pd, dnnl_query_scratchpad_md, 0);
+    size_t bytes = DN(memory_desc_get_size)(scratch);
     int rc;
 
     *out = NULL;
@@ -680,7 +683,9 @@ hop_dn_exec_new(struct hop_dn_set *s, const struct hop_dn_prim *p, const struct 
             (rc = add_arg(s, x, arg_ids[b[i].arg], b[i].md->d, b[i].p, e)))
             return rc;
     }
-    if (DN(memory_desc_get_size)(scratch) > 0) {
+    if (bytes > s->scratch_bytes)
+        s->scratch_bytes = bytes;
+    if (bytes > 0) {
         x->i_scratch = x->n;
         if ((rc = add_arg(s, x, DNNL_ARG_SCRATCHPAD, scratch, DNNL_MEMORY_NONE, e)))
             return rc;
