@@ -76,6 +76,9 @@ const char *hop_dn_name(void);      /* "onednn-2.6.3 avx2": version and instruct
 bool hop_dn_has_bf16(void);         /* has the CPU instructions for bfloat16? */
 void hop_dn_threads(int n_threads); /* of the calling thread, from now on */
 
+/* hop_dn_load - before anything else here: load the library. Err: HOP_EDEV. */
+int hop_dn_load(struct hop_err *e) HOP_MUSTUSE;
+
 int hop_dn_engine_new(struct hop_dn_engine **out, struct hop_err *e) HOP_MUSTUSE;
 void hop_dn_engine_free(struct hop_dn_engine *g);
 struct hop_dn_set *hop_dn_set_new(struct hop_dn_engine *g, bool is_bf16, struct hop_err *e);

@@ -123,8 +123,8 @@ hop_cpu_train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pas
             return rc;
         r->lr = hop_cpu_update(p);
         r->n_steps++;
-        if (pass->progress)
-            pass->progress(pass->progress_arg, at + n_now, n);
+        if (pass->progress && !pass->progress(pass->progress_arg, at + n_now, n))
+            return hop_pass_told_to_end(e);
     }
     /* oneDNN's ReLU makes 0 of NaN, so broken weights need not show in the loss. */
     if (!hop_cpu_weights_are_finite(p))
