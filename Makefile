@@ -2,7 +2,8 @@
 #
 # Overrides go on the command line or into config.mk (not tracked): CC CFLAGS LDFLAGS PREFIX
 # DESTDIR B (build folder) SAN=address,undefined DEV=1 (warnings are errors) V=1 (show commands)
-# DNNL= (build without oneDNN).
+# DNNL= (build without oneDNN) CUDA= (without the device cuda), CUDA=/DIR (the toolkit there),
+# CUDNN_DIR=/DIR (cuDNN there: include/cudnn.h).
 
 VERSION = 0.1.0
 
@@ -12,6 +13,7 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
+PLUGINDIR ?= $(PREFIX)/lib/hop
 MANDIR ?= $(DATADIR)/man
 comma := ,
 B ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
@@ -58,6 +60,8 @@ HOP_LDFLAGS = $(HOP_SAN)
 # Loops over channels are written so that vectorising them changes no order of operations.
 FAST_CFLAGS = -O3 -fno-math-errno -fno-trapping-math
 
+include lib/engine/cuda/gpu/cuda.mk
+
 # ---- files ----
 
 TOOLS = hop-shard hop-search hop-schedule hop-visit hop-train hop-eval
@@ -71,11 +75,13 @@ ENGINE_OBJ = $(ENGINE_SRC:%.c=$B/%.o)
 TOOL_OBJ = $B/tools/tool.o $B/tools/version.o
 BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
 UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
+UNIT += $(CUDA_UNIT)
 EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
 # bench_peak is written for oneDNN 2.
 BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(filter-out $(if $(filter 2,$(DNNL_MAJOR)),,%/bench_peak.c),$(wildcard test/bench/*.c)))
 SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh)
 
+.DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
@@ -83,7 +89,7 @@ SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/benc
 	uninstall clean distclean lint format help demo missing FORCE
 
 ## all: build every tool into $B/bin (default)
-all: $(BINS)
+all: $(BINS) $(PLUGINS)
 
 ## unit: build the unit tests
 unit: $(UNIT)
@@ -96,8 +102,8 @@ missing:
 
 # Files that change only when their text does: everything is rebuilt when compiler or flags change,
 # an archive when a source file comes or goes.
-$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL)
-$B/version.list: TEXT = $(VERSION) $(DATADIR)
+$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(CUDA) $(CUDA_TEXT)
+$B/version.list: TEXT = $(VERSION) $(DATADIR) $(PLUGINDIR)
 $B/libhop.list: TEXT = $(LIB_OBJ)
 $B/libhop-engine.list: TEXT = $(ENGINE_OBJ)
 $B/flags $B/version.list $B/libhop.list $B/libhop-engine.list: FORCE | missing
@@ -115,9 +121,9 @@ $B/lib/engine/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/lib/engine/cpu/%.o: FLAGS_HERE = $(FAST_CFLAGS) $(OMP_CFLAGS)
 $B/lib/net/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/tools/version.o: $B/version.list
-$B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' \
+$B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' -DHOP_PLUGINDIR='"$(PLUGINDIR)"' \
 	-DHOP_COMPILER='"$(shell $(CC) --version | head -n 1)"' -DHOP_FLAGS='"$(CFLAGS) $(SAN)"' \
-	-DHOP_LIBRARIES='"$(foreach p,$(PKGS),$p $(shell $(PKG_CONFIG) --modversion $p)$(comma)) $(DNNL_TEXT)"'
+	-DHOP_LIBRARIES='"$(foreach p,$(PKGS),$p $(shell $(PKG_CONFIG) --modversion $p)$(comma)) $(DNNL_TEXT)$(comma) $(CUDA_TEXT)"'
 
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
@@ -215,6 +221,7 @@ install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/hop $(DESTDIR)$(MANDIR)/man1 \
 		$(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	$(if $(PLUGINS),install -d $(DESTDIR)$(PLUGINDIR) && install -m 755 $(PLUGINS) $(DESTDIR)$(PLUGINDIR))
 	cp -R share/nets share/spaces $(DESTDIR)$(DATADIR)/hop/
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(MANDIR)/man1
 	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7
@@ -224,7 +231,7 @@ uninstall:
 	rm -f $(BINS:$B/bin/%=$(DESTDIR)$(BINDIR)/%) \
 		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man1/%,$(wildcard man/*.1)) \
 		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man7/%,$(wildcard man/*.7))
-	rm -rf $(DESTDIR)$(DATADIR)/hop
+	rm -rf $(DESTDIR)$(DATADIR)/hop $(DESTDIR)$(PLUGINDIR)
 
 ## clean: remove the build folder
 clean:
