@@ -46,50 +46,6 @@ hop_exp_f64(double x)
     return p;
 }
 
-/* sin(y), |y| <= pi / 4. */
-static double
-sin_small(double y)
-{
-    double term = y, sum = y;
-    int i;
-
-    for (i = 1; i < 10; i++) {
-        term *= -y * y / ((2.0 * i) * (2.0 * i + 1.0));
-        sum += term;
-    }
-    return sum;
-}
-
-static double
-cos_small(double y)
-{
-    double term = 1.0, sum = 1.0;
-    int i;
-
-    for (i = 1; i < 11; i++) {
-        term *= -y * y / ((2.0 * i - 1.0) * (2.0 * i));
-        sum += term;
-    }
-    return sum;
-}
-
-void
-hop_sincos_turn(double x, double *sine, double *cosine)
-{
-    double q = x * 4.0, y, s, c;
-    int64_t k = (int64_t)(q < 0.0 ? q - 0.5 : q + 0.5); /* the nearest quarter turn */
-
-    y = (q - (double)k) * 1.5707963267948966;
-    s = sin_small(y);
-    c = cos_small(y);
-    *sine = k & 1 ? c : s;
-    *cosine = k & 1 ? s : c;
-    if (k & 2)
-        *sine = -*sine;
-    if ((k + 1) & 2)
-        *cosine = -*cosine;
-}
-
 double
 hop_powi(double b, uint64_t n)
 {

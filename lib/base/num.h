@@ -1,5 +1,5 @@
 /* num - elementary functions whose bits are ours: built from IEEE + - * / sqrt and explicit fma in
- * a fixed order, so they agree on every machine and later on a GPU. No libm inside.
+ * a fixed order, so they agree on every machine and on GPUs. No libm inside.
  *
  * Build with -ffp-contract=off; never with -ffast-math.
  */
@@ -10,7 +10,14 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline float
+/* Functions marked so are compiled for GPUs as well, with the same bits (nvcc -fmad=false). */
+#ifdef __CUDACC__
+#define HOP_HD __host__ __device__
+#else
+#define HOP_HD
+#endif
+
+static inline HOP_HD float
 hop_bits_f32(uint32_t u)
 {
     float f;
@@ -18,7 +25,7 @@ hop_bits_f32(uint32_t u)
     return f;
 }
 
-static inline uint32_t
+static inline HOP_HD uint32_t
 hop_f32_bits(float f)
 {
     uint32_t u;
@@ -27,7 +34,7 @@ hop_f32_bits(float f)
 }
 
 /* hop_expf - e^x; under 1 ulp for results in the normal range, 0 below -87.34, inf above 88.73. */
-static inline float
+static inline HOP_HD float
 hop_expf(float x)
 {
     float n, r, p;
@@ -57,7 +64,7 @@ hop_expf(float x)
 }
 
 /* hop_expm1f - e^x - 1, exact near 0. */
-static inline float
+static inline HOP_HD float
 hop_expm1f(float x)
 {
     float p;
@@ -75,7 +82,7 @@ hop_expm1f(float x)
 }
 
 /* hop_logf - natural logarithm; -inf at 0, NaN below. m in [sqrt(1/2), sqrt(2)), atanh series. */
-static inline float
+static inline HOP_HD float
 hop_logf(float x)
 {
     uint32_t u;
@@ -112,7 +119,7 @@ hop_logf(float x)
 }
 
 /* hop_tanhf - hyperbolic tangent. */
-static inline float
+static inline HOP_HD float
 hop_tanhf(float x)
 {
     float a = x < 0.0f ? -x : x, t;
@@ -128,7 +135,7 @@ hop_tanhf(float x)
 
 /* hop_erff - error function, about 2e-7 relative. Below 1 its Taylor series; above, 1 - erfc by
  * t exp(-x^2 + P(t)), t = 1 / (1 + x / 2). Source: Press et al., Numerical Recipes, 2nd ed., 6.2. */
-static inline float
+static inline HOP_HD float
 hop_erff(float x)
 {
     float a = x < 0.0f ? -x : x, z = x * x, p, t;
@@ -172,8 +179,50 @@ double hop_log_f64(double x);
 /* hop_exp_f64 - exponential for set-up code (spaces, schedules); about 1e-15 relative. */
 double hop_exp_f64(double x);
 
+/* sin(y) and cos(y), |y| <= pi / 4. */
+static inline HOP_HD double
+hop_sin_small(double y)
+{
+    double term = y, sum = y;
+    int i;
+
+    for (i = 1; i < 10; i++) {
+        term *= -y * y / ((2.0 * i) * (2.0 * i + 1.0));
+        sum += term;
+    }
+    return sum;
+}
+
+static inline HOP_HD double
+hop_cos_small(double y)
+{
+    double term = 1.0, sum = 1.0;
+    int i;
+
+    for (i = 1; i < 11; i++) {
+        term *= -y * y / ((2.0 * i - 1.0) * (2.0 * i));
+        sum += term;
+    }
+    return sum;
+}
+
 /* hop_sincos_turn - sine and cosine of 2 pi x; about 1e-15 absolute for |x| < 1e6. */
-void hop_sincos_turn(double x, double *sine, double *cosine);
+static inline HOP_HD void
+hop_sincos_turn(double x, double *sine, double *cosine)
+{
+    double q = x * 4.0, y, s, c;
+    int64_t k = (int64_t)(q < 0.0 ? q - 0.5 : q + 0.5); /* the nearest quarter turn */
+
+    y = (q - (double)k) * 1.5707963267948966;
+    s = hop_sin_small(y);
+    c = hop_cos_small(y);
+    *sine = k & 1 ? c : s;
+    *cosine = k & 1 ? s : c;
+    if (k & 2)
+        *sine = -*sine;
+    if ((k + 1) & 2)
+        *cosine = -*cosine;
+}
 
 /* hop_powi - b^n, n >= 0, by squaring: a fixed order of multiplications. */
 double hop_powi(double b, uint64_t n);

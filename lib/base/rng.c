@@ -34,27 +34,3 @@ hop_perm_init(struct hop_perm *p, uint64_t n, uint64_t key, uint32_t c0, uint32_
     for (i = 0; i < 6; i++)
         p->round_key[i] = r[i];
 }
-
-uint64_t
-hop_perm_at(const struct hop_perm *p, uint64_t i)
-{
-    uint32_t mask = p->half_bits == 32 ? UINT32_MAX : ((uint32_t)1 << p->half_bits) - 1;
-    uint32_t l, r, f;
-    int k;
-
-    do {
-        l = (uint32_t)(i >> p->half_bits) & mask;
-        r = (uint32_t)i & mask;
-        for (k = 0; k < 6; k++) {
-            f = r ^ p->round_key[k]; /* murmur3's 32-bit finaliser */
-            f = (f ^ f >> 16) * 0x85EBCA6Bu;
-            f = (f ^ f >> 13) * 0xC2B2AE35u;
-            f ^= f >> 16;
-            f = (l ^ f) & mask;
-            l = r;
-            r = f;
-        }
-        i = (uint64_t)l << p->half_bits | r;
-    } while (i >= p->n);
-    return i;
-}

@@ -7,6 +7,7 @@
 #define HOP_BASE_RNG_H
 
 #include <stdint.h>
+#include "base/num.h"
 
 enum hop_purpose { /* part of every key; never renumber */
     HOP_FOR_INIT = 1,    /* counter (element / 4, attempt, weight) */
@@ -20,7 +21,7 @@ enum hop_purpose { /* part of every key; never renumber */
 uint64_t hop_rng_key(uint64_t seed, const char *name, enum hop_purpose purpose);
 
 /* hop_philox - four 32-bit numbers out[4] for (key, c0, c1, c2, c3). */
-static inline void
+static inline HOP_HD void
 hop_philox(uint64_t key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint32_t out[4])
 {
     uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
@@ -50,6 +51,30 @@ struct hop_perm {
     uint32_t round_key[6];
 };
 void hop_perm_init(struct hop_perm *p, uint64_t n, uint64_t key, uint32_t c0, uint32_t c1);
-uint64_t hop_perm_at(const struct hop_perm *p, uint64_t i); /* i < n */
+
+/* hop_perm_at - i < n. */
+static inline HOP_HD uint64_t
+hop_perm_at(const struct hop_perm *p, uint64_t i)
+{
+    uint32_t mask = p->half_bits == 32 ? UINT32_MAX : ((uint32_t)1 << p->half_bits) - 1;
+    uint32_t l, r, f;
+    int k;
+
+    do {
+        l = (uint32_t)(i >> p->half_bits) & mask;
+        r = (uint32_t)i & mask;
+        for (k = 0; k < 6; k++) {
+            f = r ^ p->round_key[k]; /* murmur3's 32-bit finaliser */
+            f = (f ^ f >> 16) * 0x85EBCA6Bu;
+            f = (f ^ f >> 13) * 0xC2B2AE35u;
+            f ^= f >> 16;
+            f = (l ^ f) & mask;
+            l = r;
+            r = f;
+        }
+        i = (uint64_t)l << p->half_bits | r;
+    } while (i >= p->n);
+    return i;
+}
 
 #endif

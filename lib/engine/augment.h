@@ -7,7 +7,11 @@
 #ifndef HOP_ENGINE_AUGMENT_H
 #define HOP_ENGINE_AUGMENT_H
 
+#include "engine/augment_map.h"
 #include "net/net.h"
+
+/* hop_augment_map_of - layer l, number i_layer of its net, as the arithmetic takes it. */
+struct hop_augment_map hop_augment_map_of(const struct hop_layer *l, int i_layer);
 
 /* hop_augment_image - example i of a batch: x (l->in_shape) to y (l->out_shape), overwritten. Not
  * training: a copy, or the middle of it. */

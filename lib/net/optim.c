@@ -132,19 +132,44 @@ clip(const double *hyper, struct hop_optim_part *parts, size_t n_parts)
     }
 }
 
+float
+hop_optim_shrink(const double *hyper, double lr)
+{
+    return (float)(hyper[HOP_HYPER_WEIGHT_DECAY] * lr);
+}
+
+/* One loop for each rule; slots that a rule lacks are never touched, so any address will do. */
+#define LOOP(name, n_slots)                                                                        \
+    static void step_##name(const float *restrict c, size_t n, float *restrict w,                  \
+                            const float *restrict g, float *const *s)                              \
+    {                                                                                              \
+        float *restrict s0 = s[0], *restrict s1 = s[1], *restrict s2 = s[2], none = 0;             \
+        size_t i;                                                                                  \
+                                                                                                   \
+        for (i = 0; i < n; i++)                                                                    \
+            hop_rule_##name(c, &w[i], g[i], n_slots > 0 ? &s0[i] : &none,                          \
+                            n_slots > 1 ? &s1[i] : &none, n_slots > 2 ? &s2[i] : &none);           \
+    }
+HOP_OPTIM_RULES(LOOP)
+
+#define POINT_LOOP(name, n_slots) step_##name,
+static void (*const loops[])(const float *c, size_t n, float *w, const float *g,
+                             float *const *s) = {HOP_OPTIM_RULES(POINT_LOOP)};
+
 double
 hop_optim_update(const struct hop_optim *o, const double *hyper, const struct hop_lr *lr, int64_t t,
                  struct hop_optim_part *parts, size_t n_parts)
 {
     double rate = hop_optim_lr(hyper, lr, t);
-    float shrink = (float)(hyper[HOP_HYPER_WEIGHT_DECAY] * rate);
+    float shrink = hop_optim_shrink(hyper, rate), c[HOP_OPTIM_COEFS];
+    enum hop_optim_rule rule = o->rule(hyper, rate, t, c);
     size_t i, k;
 
     clip(hyper, parts, n_parts);
     for (k = 0; k < n_parts; k++) {
         for (i = 0; shrink > 0 && i < parts[k].n; i++)
             parts[k].w[i] -= parts[k].w[i] * shrink;
-        o->step(hyper, rate, t, parts[k].n, parts[k].w, parts[k].g, parts[k].slots);
+        loops[rule](c, parts[k].n, parts[k].w, parts[k].g, parts[k].slots);
     }
     return rate;
 }

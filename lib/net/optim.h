@@ -1,7 +1,8 @@
 /* optim - optimizers, with Keras's names, defaults and arithmetic (Keras 2: `decay` included).
  *
- * One kind = one file optim_NAME.c and one row in optim.c. The step is element by element, so every
- * CPU device runs the very same code; hyperparameters come as doubles, arithmetic is float32.
+ * One kind = one file optim_NAME.c and one row in optim.c. The step is element by element
+ * (optim_rule.h), so every device runs the very same code; hyperparameters come as doubles, arithmetic
+ * is float32.
  */
 #ifndef HOP_NET_OPTIM_H
 #define HOP_NET_OPTIM_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "format/json.h"
+#include "net/optim_rule.h"
 
 enum { HOP_MAX_SLOTS = 3, HOP_MAX_HYPER = 14 };
 
@@ -42,10 +44,9 @@ struct hop_optim {
     /* Names of the slots in use for these hyperparameters, in arena order. At most HOP_MAX_SLOTS;
      * returns how many. names may be NULL. */
     int (*slots)(const double *hyper, const char **names);
-    /* One step for n values: w [n] updated from g [n], slots [n] each updated. lr: decay applied.
-     * t: number of this step, from 1. Element i depends on element i alone. */
-    void (*step)(const double *hyper, double lr, int64_t t, size_t n, float *w, const float *g,
-                 float *const *slots);
+    /* The rule that these hyperparameters name, and its constants c [HOP_OPTIM_COEFS] of step t (from
+     * 1). lr: decay applied. */
+    enum hop_optim_rule (*rule)(const double *hyper, double lr, int64_t t, float *c);
     /* What slot i holds before the first step; NULL = zeros. */
     float (*slot_start)(const double *hyper, int i_slot);
 };
@@ -70,6 +71,9 @@ struct hop_optim_part {
     float *w, *g;
     float *slots[HOP_MAX_SLOTS];
 };
+
+/* hop_optim_shrink - what a step of rate lr takes off every weight beforehand: w -= shrink * w. */
+float hop_optim_shrink(const double *hyper, double lr);
 
 /* hop_optim_update - step t for all weights: clipping (global_clipnorm, else clipnorm, else
  * clipvalue, as Keras chooses), weight decay, the kind's step. g may be changed. Norms are summed in

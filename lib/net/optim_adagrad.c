@@ -1,7 +1,5 @@
 /* Adagrad. Source: Duchi, Hazan, Singer, JMLR 12 (2011). Keras: a += g^2 from a start of 0.1;
  * w -= lr g / sqrt(a + epsilon). */
-#include <math.h>
-
 #include "net/optim.h"
 
 enum { INITIAL = HOP_HYPER_OWN, EPSILON };
@@ -22,19 +20,13 @@ slot_start(const double *hyper, int i_slot)
     return (float)hyper[INITIAL];
 }
 
-static void
-step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
-     const float *restrict g, float *const *slot)
+static enum hop_optim_rule
+rule(const double *hyper, double lr, int64_t t, float *c)
 {
-    float lr = (float)lr_now, eps = (float)hyper[EPSILON];
-    float *restrict a = slot[0];
-    size_t i;
-
     (void)t;
-    for (i = 0; i < n; i++) {
-        a[i] = a[i] + g[i] * g[i];
-        w[i] = w[i] - lr * g[i] / sqrtf(a[i] + eps);
-    }
+    c[0] = (float)lr;
+    c[1] = (float)hyper[EPSILON];
+    return HOP_RULE_adagrad;
 }
 
 const struct hop_optim hop_optim_adagrad = {
@@ -43,6 +35,6 @@ const struct hop_optim hop_optim_adagrad = {
      {"initial_accumulator_value", false, 0.1, 0, 1e6},
      {"epsilon", false, 1e-7, 1e-30, 1}},
     slots,
-    step,
+    rule,
     slot_start,
 };

@@ -25,33 +25,19 @@ hop_adam_slots(const double *hyper, const char **names)
     return 3;
 }
 
-void
-hop_adam_step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
-     const float *restrict g, float *const *slot)
+enum hop_optim_rule
+hop_adam_rule(const double *hyper, double lr, int64_t t, float *c)
 {
     double c1 = 1.0 - hop_powi(hyper[BETA_1], (uint64_t)t);
     double c2 = 1.0 - hop_powi(hyper[BETA_2], (uint64_t)t);
-    float lr = (float)(lr_now * sqrt(c2) / c1), eps = (float)hyper[EPSILON];
-    float b1 = (float)hyper[BETA_1], b2 = (float)hyper[BETA_2];
-    float d1 = (float)(1.0 - hyper[BETA_1]), d2 = (float)(1.0 - hyper[BETA_2]);
-    float *restrict m = slot[0], *restrict v = slot[1], *restrict vhat;
-    size_t i;
 
-    if (hyper[AMSGRAD] == 0) {
-        for (i = 0; i < n; i++) {
-            m[i] = b1 * m[i] + d1 * g[i];
-            v[i] = b2 * v[i] + d2 * (g[i] * g[i]);
-            w[i] = w[i] - lr * m[i] / (sqrtf(v[i]) + eps);
-        }
-        return;
-    }
-    vhat = slot[2];
-    for (i = 0; i < n; i++) {
-        m[i] = b1 * m[i] + d1 * g[i];
-        v[i] = b2 * v[i] + d2 * (g[i] * g[i]);
-        vhat[i] = v[i] > vhat[i] ? v[i] : vhat[i];
-        w[i] = w[i] - lr * m[i] / (sqrtf(vhat[i]) + eps);
-    }
+    c[0] = (float)(lr * sqrt(c2) / c1);
+    c[1] = (float)hyper[BETA_1];
+    c[2] = (float)(1.0 - hyper[BETA_1]);
+    c[3] = (float)hyper[BETA_2];
+    c[4] = (float)(1.0 - hyper[BETA_2]);
+    c[5] = (float)hyper[EPSILON];
+    return hyper[AMSGRAD] == 0 ? HOP_RULE_adam : HOP_RULE_amsgrad;
 }
 
 const struct hop_optim hop_optim_adam = {
@@ -59,6 +45,6 @@ const struct hop_optim hop_optim_adam = {
     {HOP_COMMON_HYPER(0.001, 0),
      HOP_ADAM_HYPER},
     hop_adam_slots,
-    hop_adam_step,
+    hop_adam_rule,
     NULL,
 };

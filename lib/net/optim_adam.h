@@ -9,7 +9,6 @@
         {"epsilon", false, 1e-7, 1e-30, 1}, {"amsgrad", true, 0, 0, 1}
 
 int hop_adam_slots(const double *hyper, const char **names);
-void hop_adam_step(const double *hyper, double lr, int64_t t, size_t n, float *w, const float *g,
-                   float *const *slots);
+enum hop_optim_rule hop_adam_rule(const double *hyper, double lr, int64_t t, float *c);
 
 #endif

@@ -3,5 +3,5 @@
 #include "net/optim_adam.h"
 
 const struct hop_optim hop_optim_adamw = {
-    "adamw", {HOP_COMMON_HYPER(0.001, 0.004), HOP_ADAM_HYPER}, hop_adam_slots, hop_adam_step, NULL,
+    "adamw", {HOP_COMMON_HYPER(0.001, 0.004), HOP_ADAM_HYPER}, hop_adam_slots, hop_adam_rule, NULL,
 };

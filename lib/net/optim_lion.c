@@ -12,27 +12,22 @@ slots(const double *hyper, const char **names)
     return 1;
 }
 
-static void
-step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
-     const float *restrict g, float *const *slot)
+static enum hop_optim_rule
+rule(const double *hyper, double lr, int64_t t, float *c)
 {
-    float lr = (float)lr_now, b1 = (float)hyper[BETA_1], b2 = (float)hyper[BETA_2], c;
-    float d1 = (float)(1.0 - hyper[BETA_1]), d2 = (float)(1.0 - hyper[BETA_2]);
-    float *restrict m = slot[0];
-    size_t i;
-
     (void)t;
-    for (i = 0; i < n; i++) {
-        c = b1 * m[i] + d1 * g[i];
-        w[i] = w[i] - (c > 0 ? lr : c < 0 ? -lr : c); /* a NaN stays one */
-        m[i] = b2 * m[i] + d2 * g[i];
-    }
+    c[0] = (float)lr;
+    c[1] = (float)hyper[BETA_1];
+    c[2] = (float)(1.0 - hyper[BETA_1]);
+    c[3] = (float)hyper[BETA_2];
+    c[4] = (float)(1.0 - hyper[BETA_2]);
+    return HOP_RULE_lion;
 }
 
 const struct hop_optim hop_optim_lion = {
     "lion",
     {HOP_COMMON_HYPER(0.0001, 0), {"beta_1", false, 0.9, 0, 1}, {"beta_2", false, 0.99, 0, 1}},
     slots,
-    step,
+    rule,
     NULL,
 };

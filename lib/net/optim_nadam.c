@@ -1,8 +1,6 @@
 /* Nadam. Source: Dozat, "Incorporating Nesterov momentum into Adam", ICLR 2016 workshop; as Keras:
  * u_t = b1 (1 - 0.96^t / 2); U_t = u_1 ... u_t; m, v as Adam;
  * w -= lr (u_{t+1} m / (1 - U_{t+1}) + (1 - u_t) g / (1 - U_t)) / (sqrt(v / (1 - b2^t)) + epsilon). */
-#include <math.h>
-
 #include "base/num.h"
 #include "net/optim.h"
 
@@ -40,23 +38,21 @@ product(double b1, int64_t t)
     return p;
 }
 
-static void
-step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
-     const float *restrict g, float *const *slot)
+static enum hop_optim_rule
+rule(const double *hyper, double lr, int64_t t, float *c)
 {
     double b1 = hyper[BETA_1], p = product(b1, t), u = u_at(b1, t), u1 = u_at(b1, t + 1);
-    float cm = (float)(u1 / (1.0 - p * u1)), cg = (float)((1.0 - u) / (1.0 - p));
-    float cv = (float)(1.0 / (1.0 - hop_powi(hyper[BETA_2], (uint64_t)t)));
-    float lr = (float)lr_now, eps = (float)hyper[EPSILON], f1 = (float)b1;
-    float f2 = (float)hyper[BETA_2], d1 = (float)(1.0 - b1), d2 = (float)(1.0 - hyper[BETA_2]);
-    float *restrict m = slot[0], *restrict v = slot[1];
-    size_t i;
 
-    for (i = 0; i < n; i++) {
-        m[i] = f1 * m[i] + d1 * g[i];
-        v[i] = f2 * v[i] + d2 * (g[i] * g[i]);
-        w[i] = w[i] - lr * (cm * m[i] + cg * g[i]) / (sqrtf(cv * v[i]) + eps);
-    }
+    c[0] = (float)lr;
+    c[1] = (float)b1;
+    c[2] = (float)(1.0 - b1);
+    c[3] = (float)hyper[BETA_2];
+    c[4] = (float)(1.0 - hyper[BETA_2]);
+    c[5] = (float)hyper[EPSILON];
+    c[6] = (float)(u1 / (1.0 - p * u1));
+    c[7] = (float)((1.0 - u) / (1.0 - p));
+    c[8] = (float)(1.0 / (1.0 - hop_powi(hyper[BETA_2], (uint64_t)t)));
+    return HOP_RULE_nadam;
 }
 
 const struct hop_optim hop_optim_nadam = {
@@ -66,6 +62,6 @@ const struct hop_optim hop_optim_nadam = {
      {"beta_2", false, 0.999, 0, 0.9999999},
      {"epsilon", false, 1e-7, 1e-30, 1}},
     slots,
-    step,
+    rule,
     NULL,
 };

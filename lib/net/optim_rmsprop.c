@@ -4,8 +4,6 @@
  * Without momentum w -= lr g / (sqrt(d) + epsilon); with it v = m v + lr g / sqrt(d + epsilon),
  * w -= v: epsilon moves under the root, since Keras calls another kernel then.
  */
-#include <math.h>
-
 #include "net/optim.h"
 
 enum { RHO = HOP_HYPER_OWN, EPSILON, MOMENTUM, CENTERED };
@@ -25,73 +23,20 @@ slots(const double *hyper, const char **names)
     return n;
 }
 
-/* Centered: the mean of squares less the square of the mean, which rounding can make negative. */
-static float
-variance(float rho, float g, float r, float *mg)
+static enum hop_optim_rule
+rule(const double *hyper, double lr, int64_t t, float *c)
 {
-    float d;
-
-    *mg = rho * *mg + (1.0f - rho) * g;
-    d = r - *mg * *mg;
-    return d > 0.0f ? d : 0.0f;
-}
-
-static void
-step_plain(const double *hyper, float lr, size_t n, float *restrict w, const float *restrict g,
-           float *restrict r)
-{
-    float rho = (float)hyper[RHO], eps = (float)hyper[EPSILON], one_rho = 1.0f - rho;
-    size_t i;
-
-    for (i = 0; i < n; i++) {
-        r[i] = rho * r[i] + one_rho * (g[i] * g[i]);
-        w[i] = w[i] - lr * g[i] / (sqrtf(r[i]) + eps);
-    }
-}
-
-static void
-step_centered(const double *hyper, float lr, size_t n, float *restrict w, const float *restrict g,
-              float *restrict r, float *restrict mg)
-{
-    float rho = (float)hyper[RHO], eps = (float)hyper[EPSILON], one_rho = 1.0f - rho;
-    size_t i;
-
-    for (i = 0; i < n; i++) {
-        r[i] = rho * r[i] + one_rho * (g[i] * g[i]);
-        w[i] = w[i] - lr * g[i] / (sqrtf(variance(rho, g[i], r[i], &mg[i])) + eps);
-    }
-}
-
-/* mg NULL: not centered. */
-static void
-step_momentum(const double *hyper, float lr, size_t n, float *restrict w, const float *restrict g,
-              float *restrict r, float *restrict v, float *restrict mg)
-{
-    float rho = (float)hyper[RHO], eps = (float)hyper[EPSILON], m = (float)hyper[MOMENTUM];
-    float one_rho = 1.0f - rho, d;
-    size_t i;
-
-    for (i = 0; i < n; i++) {
-        r[i] = rho * r[i] + one_rho * (g[i] * g[i]);
-        d = mg ? variance(rho, g[i], r[i], &mg[i]) : r[i];
-        v[i] = m * v[i] + lr * g[i] / sqrtf(d + eps);
-        w[i] = w[i] - v[i];
-    }
-}
-
-static void
-step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
-     const float *restrict g, float *const *slot)
-{
-    float lr = (float)lr_now;
+    bool is_centered = hyper[CENTERED] != 0;
 
     (void)t;
+    c[0] = (float)lr;
+    c[1] = (float)hyper[RHO];
+    c[2] = 1.0f - c[1];
+    c[3] = (float)hyper[EPSILON];
+    c[4] = (float)hyper[MOMENTUM];
     if (hyper[MOMENTUM] != 0)
-        step_momentum(hyper, lr, n, w, g, slot[0], slot[1], hyper[CENTERED] != 0 ? slot[2] : NULL);
-    else if (hyper[CENTERED] != 0)
-        step_centered(hyper, lr, n, w, g, slot[0], slot[1]);
-    else
-        step_plain(hyper, lr, n, w, g, slot[0]);
+        return is_centered ? HOP_RULE_rmsprop_momentum_centered : HOP_RULE_rmsprop_momentum;
+    return is_centered ? HOP_RULE_rmsprop_centered : HOP_RULE_rmsprop;
 }
 
 const struct hop_optim hop_optim_rmsprop = {
@@ -102,6 +47,6 @@ const struct hop_optim hop_optim_rmsprop = {
      {"momentum", false, 0, 0, 1},
      {"centered", true, 0, 0, 1}},
     slots,
-    step,
+    rule,
     NULL,
 };

@@ -14,29 +14,15 @@ slots(const double *hyper, const char **names)
     return 1;
 }
 
-static void
-step(const double *hyper, double lr_now, int64_t t, size_t n, float *restrict w,
-     const float *restrict g, float *const *slot)
+static enum hop_optim_rule
+rule(const double *hyper, double lr, int64_t t, float *c)
 {
-    float lr = (float)lr_now, m = (float)hyper[MOMENTUM];
-    float *restrict v = slot[0];
-    size_t i;
-
     (void)t;
-    if (m == 0.0f) {
-        for (i = 0; i < n; i++)
-            w[i] = w[i] - lr * g[i];
-    } else if (hyper[NESTEROV] != 0) {
-        for (i = 0; i < n; i++) {
-            v[i] = m * v[i] - lr * g[i];
-            w[i] = w[i] + (m * v[i] - lr * g[i]);
-        }
-    } else {
-        for (i = 0; i < n; i++) {
-            v[i] = m * v[i] - lr * g[i];
-            w[i] = w[i] + v[i];
-        }
-    }
+    c[0] = (float)lr;
+    c[1] = (float)hyper[MOMENTUM];
+    return c[1] == 0.0f           ? HOP_RULE_sgd
+           : hyper[NESTEROV] != 0 ? HOP_RULE_sgd_nesterov
+                                  : HOP_RULE_sgd_momentum;
 }
 
 const struct hop_optim hop_optim_sgd = {
@@ -45,6 +31,6 @@ const struct hop_optim hop_optim_sgd = {
      {"momentum", false, 0, 0, 1},
      {"nesterov", true, 0, 0, 1}},
     slots,
-    step,
+    rule,
     NULL,
 };
