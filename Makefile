@@ -106,7 +106,7 @@ $B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS
 $B/version.list: TEXT = $(VERSION) $(DATADIR) $(PLUGINDIR)
 $B/libhop.list: TEXT = $(LIB_OBJ)
 $B/libhop-engine.list: TEXT = $(ENGINE_OBJ)
-$B/flags $B/version.list $B/libhop.list $B/libhop-engine.list: FORCE | missing
+$B/flags $B/version.list $B/libhop.list $B/libhop-engine.list $B/pic/libhop.list: FORCE | missing
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(TEXT)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 

@@ -26,7 +26,7 @@ on_log(int level, const char *line)
     hop_log(level, "%s", line);
 }
 
-static struct hop_plugin_host host = {sizeof host, on_log, ""};
+static struct hop_plugin_host host = {sizeof host, on_log, "", "", NULL};
 
 static bool
 are_absolute(const char *dirs)
@@ -51,6 +51,13 @@ hop_plugins_set(const char *dir, const char *library_dirs, struct hop_err *e)
     plugin_dir = dir;
     host.library_dirs = library_dirs ? library_dirs : "";
     return HOP_OK;
+}
+
+void
+hop_plugins_plans(const char *plans, void (*on_plan)(const char *line))
+{
+    host.plans = plans ? plans : "";
+    host.on_plan = on_plan;
 }
 
 static int

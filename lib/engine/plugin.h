@@ -31,6 +31,8 @@ struct hop_plugin_host {
     hop_log_fn *log;          /* where its log lines go */
     const char *library_dirs; /* absolute folders, ':' between them, in which it looks for libraries
                                  before the system's places; "" none */
+    const char *plans;        /* plans of kernels to be used, lines as the plugin once told them; "" */
+    void (*on_plan)(const char *line); /* told of each plan that it chose itself; or NULL */
 };
 
 struct hop_plugin {
@@ -62,6 +64,9 @@ enum { HOP_PLUGIN_ABI = HOP_ENGINE_ABI << 8 | 1 };
 /* hop_plugins_set - where plugins lie and where they look for libraries (kept, not copied), before
  * the first hop_device_find; without it there are none. Err: HOP_EARG: a folder is not absolute. */
 int hop_plugins_set(const char *dir, const char *library_dirs, struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_plugins_plans - `plans` and `on_plan` of plugins loaded later (kept, not copied). */
+void hop_plugins_plans(const char *plans, void (*on_plan)(const char *line));
 
 /* hop_plugin_load - the plugin of device `name` ("cuda"), loaded once. Err: HOP_EDEV: no folder set,
  * no such file, not loadable, of another version of hop. */

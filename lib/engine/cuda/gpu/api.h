@@ -42,12 +42,10 @@
     X(cuGraphLaunch)                                                                               \
     X(cuGraphDestroy)                                                                              \
     X(cuGraphExecDestroy)                                                                          \
-    X(cuModuleLoadData)                                                                            \
-    X(cuModuleUnload)                                                                              \
-    X(cuModuleGetFunction)                                                                         \
-    X(cuFuncGetAttribute)                                                                          \
-    X(cuFuncSetAttribute)                                                                          \
-    X(cuLaunchKernel)
+    X(cuEventCreate)                                                                               \
+    X(cuEventDestroy)                                                                              \
+    X(cuEventRecord)                                                                               \
+    X(cuEventSynchronize)
 
 #define HOP_CUDA_POINTER(f) __typeof__(&f) f;
 struct hop_cuda_api {

@@ -24,14 +24,14 @@ CUDA_TEXT = $(if $(HAS_CUDA),CUDA $(CUDA_VERSION) $(if $(CUDNN),with cuDNN $(CUD
 CUDA_SRC := $(filter-out %_host.c,$(wildcard lib/engine/cuda/*.c)) $(wildcard lib/engine/cuda/gpu/*.c)
 CUDA_SRC := $(if $(CUDNN),$(CUDA_SRC),$(filter-out %/cudnn.c %/conv_plan.c %/plan_set.c %/fast_cudnn.c,$(CUDA_SRC)) \
 	$(wildcard lib/engine/cuda/gpu/absent/*.c))
-PLUGINS = $(if $(HAS_CUDA),$B/lib/hop/hop-cuda.so)
+PLUGINS = $(if $(and $(HAS_CUDA),$(wildcard lib/engine/cuda/device.c)),$B/lib/hop/hop-cuda.so)
 CUDA_UNIT := $(if $(HAS_CUDA),$(patsubst test/unit/cuda/%.c,$B/test/%,$(filter-out $(if $(CUDNN),,%/t_conv_plan.c),\
 	$(wildcard test/unit/cuda/t_*.c))))
 
 # ---- the plugin ----
 
 # The library once more, to be loaded anywhere; of it the plugin takes what it calls.
-PIC_SRC = $(CUDA_SRC) $(wildcard lib/base/*.c lib/net/*.c) lib/engine/engine.c lib/engine/augment.c
+PIC_SRC = $(CUDA_SRC) $(wildcard lib/base/*.c lib/net/*.c) lib/engine/examples.c lib/engine/augment.c lib/engine/ref/ref_loss.c
 PIC_OBJ = $(PIC_SRC:%.c=$B/pic/%.o)
 CUDA_OBJ = $(CUDA_SRC:%.c=$B/pic/%.o) $(patsubst %.cu,$B/pic/%.o,$(wildcard lib/engine/cuda/*.cu))
 NVCCFLAGS = -std=c++17 -O3 -fmad=false -Ilib $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a$(comma)code=sm_$a) \
@@ -49,9 +49,6 @@ $B/pic/%.o: %.cu $B/flags
 	$Q$(CUDA)/bin/nvcc -ccbin $(CC) $(NVCCFLAGS) -MD -MP -MF $(@:.o=.d) -c -o $@ $< >$(@:.o=.ptxas) 2>&1 || \
 		{ grep -v 'ptxas info' $(@:.o=.ptxas) >&2; exit 1; }
 $B/pic/libhop.list: TEXT = $(PIC_OBJ)
-$B/pic/libhop.list: FORCE | missing
-	@mkdir -p $(@D)
-	@printf '%s\n' '$(TEXT)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 $B/pic/libhop.a: $(PIC_OBJ)
 $B/lib/hop/hop-cuda.so: $(CUDA_OBJ) $B/pic/libhop.a lib/engine/cuda/gpu/plugin.map
 	@mkdir -p $(@D)
