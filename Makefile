@@ -102,7 +102,7 @@ missing:
 
 # Files that change only when their text does: everything is rebuilt when compiler or flags change,
 # an archive when a source file comes or goes.
-$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(CUDA) $(CUDA_TEXT)
+$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(CUDA) $(CUDA_TEXT) $(if $(HAS_CUDA),$(NVCCFLAGS))
 $B/version.list: TEXT = $(VERSION) $(DATADIR) $(PLUGINDIR)
 $B/libhop.list: TEXT = $(LIB_OBJ)
 $B/libhop-engine.list: TEXT = $(ENGINE_OBJ)
@@ -135,8 +135,9 @@ LINK = $(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 
 ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
-$B/bin/hop-eval: $B/tools/examples.o $B/tools/predict.o
-$B/bin/hop-train: $B/tools/dry_run.o $B/tools/examples.o $B/tools/weights.o
+$B/bin/hop-eval: $B/tools/devices.o $B/tools/examples.o $B/tools/predict.o
+$B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/weights.o
+$B/bin/hop-schedule: $B/tools/probe_workers.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

@@ -10,16 +10,18 @@
 #include "base/slot.h"
 #include "engine/session.h"
 #include "net/state.h"
+#include "devices.h"
 #include "dry_run.h"
 #include "examples.h"
 #include "net/zoo.h"
+#include "probe.h"
 #include "tool.h"
 #include "weights.h"
 
 static struct {
     const char *shard, *device, *precision, *worker, *nets, *weights, *weights_by;
     int64_t passes, threads;
-    bool is_init, is_dry_run, is_pinned;
+    bool is_init, is_dry_run, is_pinned, is_probe;
 } a = {.device = "auto", .precision = "fp32", .threads = 1, .weights_by = "name"};
 
 static struct hop_opt options[] = {
@@ -42,6 +44,8 @@ static struct hop_opt options[] = {
      0, false},
     {"dry-run", 'n', HOP_OPT_FLAG, &a.is_dry_run, NULL,
      "print shapes, parameters, memory and FLOPs; train nothing", 0, 0, false},
+    {"probe", 0, HOP_OPT_FLAG, &a.is_probe, NULL,
+     "print what this machine can train on; train nothing", 0, 0, false},
     TOOL_COMMON_OPTIONS};
 
 static void
@@ -113,22 +117,23 @@ on_progress(void *arg, int64_t n_done, int64_t n_total)
                   (long long)n_total);
 }
 
-/* Wait for a free slot. ref and cpu share the processors: one slot per processor / threads. */
+/* Wait for a free slot of the device. */
 static void
 take_device(struct hop_err *e)
 {
     const char *dir = tool_env("XDG_RUNTIME_DIR");
-    long n = sysconf(_SC_NPROCESSORS_ONLN) / a.threads;
     const struct hop_device_ops *ops;
     struct hop_str path = {0};
-    int index, k, fd;
+    char slot[64];
+    int index, k, fd, n;
 
     check(hop_device_find(a.device, &ops, &index, e), e);
+    n = tool_device_slots(ops, index, a.threads, slot, sizeof slot);
     if (dir)
         hop_str_addf(&path, "%s/hop", dir);
     else
         hop_str_addf(&path, "/tmp/hop-%ld", (long)geteuid());
-    check(hop_slot_take(hop_str_c(&path), "cpu", n < 1 ? 1 : (int)n, &k, &fd, e), e);
+    check(hop_slot_take(hop_str_c(&path), slot, n, &k, &fd, e), e);
     if (a.is_pinned)
         check(hop_slot_pin(k, (int)a.threads, e), e);
     hop_str_clear(&path); /* fd stays open: the lock goes with the process */
@@ -208,10 +213,13 @@ main(int argc, char **argv)
 
     tool_init("hop-train", "Train a model on one shard: model in, model out.",
               "--shard FILE [OPTIONS] < MODEL > MODEL\n--init [--shard FILE] < CONFIG > MODEL\n"
-              "--dry-run [--init] < CONFIG_OR_MODEL",
+              "--dry-run [--init] < CONFIG_OR_MODEL\n--probe",
               options, true, &argc, argv);
     if (argc > 1)
         tool_usage(argv[1], "unexpected operand");
+    tool_devices_init();
+    if (a.is_probe)
+        return tool_probe();
     if (!a.shard && !a.is_init && !a.is_dry_run)
         tool_usage("--shard", "is missing");
     if (isatty(STDOUT_FILENO) && !a.is_dry_run)

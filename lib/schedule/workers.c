@@ -27,7 +27,8 @@ are_texts(const struct hop_json *array)
 static int
 check_keys(const struct hop_json *j, const char *where, struct hop_err *e)
 {
-    static const char *const known[] = {"name", "ssh", "device", "folder", "path", "shards", "hop"};
+    static const char *const known[] = {"name",   "ssh",    "device", "folder",
+                                        "path",   "shards", "hop",    "probe"};
     void *it;
     size_t i;
 

@@ -33,17 +33,17 @@ CUDA_UNIT := $(if $(HAS_CUDA),$(patsubst test/unit/cuda/%.c,$B/test/%,$(filter-o
 # The library once more, to be loaded anywhere; of it the plugin takes what it calls.
 PIC_SRC = $(CUDA_SRC) $(wildcard lib/base/*.c lib/net/*.c) lib/engine/examples.c lib/engine/augment.c lib/engine/ref/ref_loss.c
 PIC_OBJ = $(PIC_SRC:%.c=$B/pic/%.o)
-CUDA_OBJ = $(CUDA_SRC:%.c=$B/pic/%.o) $(patsubst %.cu,$B/pic/%.o,$(wildcard lib/engine/cuda/*.cu))
+CUDA_OBJ = $(CUDA_SRC:%.c=$B/pic/%.o) $(patsubst %,$B/pic/%.o,$(wildcard lib/engine/cuda/*.cu))
 NVCCFLAGS = -std=c++17 -O3 -fmad=false -Ilib $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$a$(comma)code=sm_$a) \
 	-gencode arch=compute_80$(comma)code=compute_80 $(if $(DEV),-Werror all-warnings) \
-	-Xptxas -v -Xcompiler -fPIC$(comma)-fvisibility=hidden$(comma)-ffp-contract=off
+	-Xptxas -v -Xcompiler -fPIC$(comma)-fvisibility=hidden$(comma)-ffp-contract=off$(comma)-fno-exceptions$(comma)-fno-threadsafe-statics
 $B/pic/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$Q$(CC) $(HOP_CFLAGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections $(CFLAGS) $(FAST_CFLAGS) \
 		$(CUDA_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 # What ptxas says of each kernel stays beside the object, for test/cuda.bats.
-$B/pic/%.o: %.cu $B/flags
+$B/pic/%.cu.o: %.cu $B/flags
 	@mkdir -p $(@D)
 	$(call say,NVCC,$<)
 	$Q$(CUDA)/bin/nvcc -ccbin $(CC) $(NVCCFLAGS) -MD -MP -MF $(@:.o=.d) -c -o $@ $< >$(@:.o=.ptxas) 2>&1 || \
@@ -53,9 +53,9 @@ $B/pic/libhop.a: $(PIC_OBJ)
 $B/lib/hop/hop-cuda.so: $(CUDA_OBJ) $B/pic/libhop.a lib/engine/cuda/gpu/plugin.map
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$Q$(CC) -shared $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(CUDA_OBJ) $B/pic/libhop.a -Wl,--gc-sections \
+	$Q$(CC) -shared $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@.new $(CUDA_OBJ) $B/pic/libhop.a -Wl,--gc-sections \
 		-Wl,--version-script=lib/engine/cuda/gpu/plugin.map $(if $(SAN),,-Wl,-z,defs) \
-		-L$(CUDA)/lib64 -lcudart_static -lrt -lpthread -ldl -lm
+		-L$(CUDA)/lib64 -lcudart_static -lrt -lpthread -ldl -lm && mv $@.new $@
 $(CUDA_UNIT): $B/test/%: $B/test/unit/cuda/%.o $B/pic/libhop.a $B/libhop-engine.a $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
