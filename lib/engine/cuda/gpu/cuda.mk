@@ -60,4 +60,9 @@ $(CUDA_UNIT): $B/test/%: $B/test/unit/cuda/%.o $B/pic/libhop.a $B/libhop-engine.
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$Q$(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $B/pic/libhop.a $B/libhop-engine.a $B/libhop.a $(PKG_LIBS) $(DNNL_LIBS) -ldl -lm
-$B/test/unit/cuda/%.o: FLAGS_HERE = $(CUDA_CFLAGS)
+$B/test/unit/cuda/%.o: FLAGS_HERE = $(CUDA_CFLAGS) -DSTUB='"$(CUDA)/lib64/stubs/libcuda.so"'
+# A libcuda.so.1 that writes down what it is asked.
+$B/test/t_driver_cuda: $B/test/fake/libcuda.so.1
+$B/test/fake/libcuda.so.1: test/unit/cuda/fake_libcuda.c test/unit/cuda/fake.h $B/flags
+	@mkdir -p $(@D)
+	$Q$(CC) -std=c11 -D_DEFAULT_SOURCE $(HOP_WARN) -fPIC -shared $(CFLAGS) $(CUDA_CFLAGS) -o $@ $<
