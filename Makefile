@@ -72,6 +72,9 @@ ENGINE_SRC := $(wildcard lib/engine/*.c lib/engine/ref/*.c) \
 		$(wildcard lib/engine/cpu/absent/*.c))
 LIB_OBJ = $(LIB_SRC:%.c=$B/%.o)
 ENGINE_OBJ = $(ENGINE_SRC:%.c=$B/%.o)
+# The device cuda but for what needs CUDA's headers, with the driver that is checked host memory: for
+# tests alone, on every machine.
+CUDA_HOST_OBJ := $(patsubst %.c,$B/%.o,$(shell grep -L 'include <cu' lib/engine/cuda/*.c))
 TOOL_OBJ = $B/tools/tool.o $B/tools/version.o
 BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
 UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
@@ -106,12 +109,14 @@ $B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS
 $B/version.list: TEXT = $(VERSION) $(DATADIR) $(PLUGINDIR)
 $B/libhop.list: TEXT = $(LIB_OBJ)
 $B/libhop-engine.list: TEXT = $(ENGINE_OBJ)
-$B/flags $B/version.list $B/libhop.list $B/libhop-engine.list $B/pic/libhop.list: FORCE | missing
+$B/libhop-cuda-host.list: TEXT = $(CUDA_HOST_OBJ)
+$B/flags $B/version.list $B/libhop.list $B/libhop-engine.list $B/libhop-cuda-host.list $B/pic/libhop.list: FORCE | missing
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(TEXT)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $B/libhop.a: $(LIB_OBJ)
 $B/libhop-engine.a: $(ENGINE_OBJ)
+$B/libhop-cuda-host.a: $(CUDA_HOST_OBJ)
 $B/%.a: $B/%.list
 	$(call say,AR,$@)
 	$Qrm -f $@
@@ -131,7 +136,7 @@ $B/%.o: %.c $B/flags
 	$Q$(CC) $(HOP_CFLAGS) $(CFLAGS) $(FLAGS_HERE) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 LINK = $(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
-	$(filter %engine.a,$^) $B/libhop.a $(PKG_LIBS) $(if $(filter %engine.a,$^),$(DNNL_LIBS)) -lm
+	$(filter %cuda-host.a,$^) $(filter %engine.a,$^) $B/libhop.a $(PKG_LIBS) $(if $(filter %engine.a,$^),$(DNNL_LIBS)) -lm
 
 ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
@@ -156,6 +161,7 @@ $B/ref64/%.o: lib/engine/ref/%.c $B/flags
 	$(call say,CC,$@)
 	$Q$(CC) $(HOP_CFLAGS) $(CFLAGS) $(FAST_CFLAGS) -DHOP_REAL_DOUBLE $(CPPFLAGS) -MMD -MP -c -o $@ $<
 $B/test/t_gradient: $(REF64_OBJ)
+$B/test/t_conformance $B/test/t_cuda $B/test/t_device: $B/libhop-cuda-host.a
 
 $B/test/%: $B/test/unit/%.o $B/libhop-engine.a $B/libhop.a
 	@mkdir -p $(@D)

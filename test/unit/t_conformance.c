@@ -1,11 +1,14 @@
 /* Every device is held to ref: layers, shapes, losses, optimizers, in float32 and bfloat16. (The laws
- * of state, masks and edges: t_device.c.) To cover a new layer, add a row. */
+ * of state, masks and edges: t_device.c.) To cover a new layer, add a row. The device cuda runs on
+ * checked host memory here (driver_host.h), and no bit may differ. */
 #include "base/log.h"
+#include "engine/cuda/driver_host.h"
 #include "engine_test.h"
 #include "tap.h"
 
 static const struct hop_device_ops *ref, *dev;
 static bool has_bf16; /* dev, on this machine */
+static bool is_exact; /* dev keeps ref's order of operations: no bit may differ */
 
 /* ---- 1 layers: forward, gradients, ten steps ---- */
 
@@ -316,6 +319,17 @@ distance(const float *a, const float *b, size_t n, double floor)
     return sqrt(diff) / (norm > floor ? norm : floor > 0 ? floor : 1);
 }
 
+/* How many floats differ in their bits; an exact device may have none. */
+static size_t
+n_different(const float *a, const float *b, size_t n)
+{
+    size_t i, n_bad = 0;
+
+    for (i = 0; i < n; i++)
+        n_bad += memcmp(&a[i], &b[i], sizeof *a) != 0;
+    return n_bad;
+}
+
 /* The worst tensor's distance; a tensor whose values cancel to nothing (the gradient of a bias
  * before batch norm) counts against a part of the whole. */
 static double
@@ -367,9 +381,9 @@ compare_forward(const struct row *r, const struct hop_net *net, const struct tes
         b.ops->evaluate(b.p, b.x, NULL, &rb, &e))
         die(r->name, &e);
     d = distance(q, p, n, 0);
-    ok(d <= 1e-5, "%s: forward (%.1e)", r->name, d);
-    ok(fabs(ra.loss - rb.loss) <= 1e-5 * fabs(ra.loss) && ra.n_correct == rb.n_correct &&
-           rb.n_examples == r->n,
+    ok(is_exact ? !n_different(p, q, n) : d <= 1e-5, "%s: forward (%.1e)", r->name, d);
+    ok(fabs(ra.loss - rb.loss) <= (is_exact ? 0 : 1e-5) * fabs(ra.loss) &&
+           ra.n_correct == rb.n_correct && rb.n_examples == r->n,
        "%s: evaluation (%.7g, %.7g)", r->name, ra.loss, rb.loss);
     free(p);
     free(q);
@@ -393,9 +407,10 @@ compare_gradient(const struct row *r, const struct hop_net *net, const struct te
         b.ops->gradient(b.p, b.x, &a_pass, q, &lb, &e))
         die(r->name, &e);
     d = worst(net, q, p, &where);
-    ok(d <= 1e-4 * (r->loose_gradient ? r->loose_gradient : 1), "%s: gradient (%.1e %s)", r->name,
-       d, where);
-    ok(fabs(la - lb) <= 1e-5 * fabs(la), "%s: loss in training (%.7g, %.7g)", r->name, la, lb);
+    ok(is_exact ? !n_different(p, q, net->n_params)
+                : d <= 1e-4 * (r->loose_gradient ? r->loose_gradient : 1),
+       "%s: gradient (%.1e %s)", r->name, d, where);
+    ok(fabs(la - lb) <= (is_exact ? 0 : 1e-5) * fabs(la), "%s: loss in training (%.7g, %.7g)", r->name, la, lb);
     free(p);
     free(q);
     stop(&a);
@@ -431,11 +446,17 @@ compare_training(const char *name, const struct hop_plan_spec *spec, const struc
     struct hop_result ra, rb;
     const char *where;
     double d;
+    size_t n_bad;
+    int i;
 
     some_steps(&a, n, &s, &ra);
     some_steps(&b, n, &t, &rb);
     d = worst(spec->net, t.weights, s.weights, &where);
-    ok(d <= tolerance && s.step == t.step && ra.n_steps == rb.n_steps && ra.lr == rb.lr,
+    n_bad = n_different(t.weights, s.weights, spec->net->n_params);
+    for (i = 0; i < HOP_MAX_SLOTS; i++)
+        n_bad += n_different(t.slots[i], s.slots[i], spec->net->n_trainable);
+    ok((is_exact ? !n_bad && ra.loss == rb.loss && ra.n_correct == rb.n_correct : d <= tolerance) &&
+           s.step == t.step && ra.n_steps == rb.n_steps && ra.lr == rb.lr,
        "%s: %d steps (%.1e %s)", name, n, d, where);
     clear_state(&s);
     clear_state(&t);
@@ -554,6 +575,17 @@ count_slow(int level, const char *line)
     }
 }
 
+static void
+test_device(void)
+{
+    for (size_t i = 0; i < HOP_LEN(rows); i++)
+        test_row(&rows[i]);
+    for (size_t i = 0; i < HOP_LEN(loss_rows); i++)
+        test_loss(&loss_rows[i]);
+    for (size_t i = 0; i < HOP_LEN(optims); i++)
+        test_optimizer(i);
+}
+
 int
 main(void)
 {
@@ -569,13 +601,13 @@ main(void)
     }
     has_bf16 = dev != ref && can_bf16(dev);
     hop_log_set(count_slow);
-    for (size_t i = 0; i < HOP_LEN(rows); i++)
-        test_row(&rows[i]);
-    for (size_t i = 0; i < HOP_LEN(loss_rows); i++)
-        test_loss(&loss_rows[i]);
-    for (size_t i = 0; i < HOP_LEN(optims); i++)
-        test_optimizer(i);
+    test_device();
     ok(dev == ref || (n_logged > 500 && !n_slow), "%d of %d primitives are slow ones", n_slow,
        n_logged);
+    dev = hop_cuda_device(hop_cuda_host_driver());
+    has_bf16 = can_bf16(dev);
+    is_exact = true;
+    printf("# device %s\n", dev->name);
+    test_device();
     return tap_end();
 }

@@ -1,6 +1,7 @@
 /* The laws of every device: load and store are exact, a split run is the whole run, byte for byte, for
  * every optimizer, loss and precision; dropout drops the same elements everywhere; what is refused, what
  * broken numbers do. */
+#include "engine/cuda/driver_host.h"
 #include "engine_test.h"
 #include "tap.h"
 
@@ -362,6 +363,10 @@ main(void)
         if (can_bf16(dev))
             test_splits(dev, "bf16");
     }
+    test_masks();
+    test_refusals();
+    dev = hop_cuda_device(hop_cuda_host_driver());
+    test_device(dev);
     test_masks();
     test_refusals();
     return tap_end();

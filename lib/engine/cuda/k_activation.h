@@ -7,7 +7,7 @@
 #define K_ACTIVATION(X) X(act) X(act_back) X(softmax) X(softmax_back)
 
 enum { /* enum hop_act of net/net.h, in its order; op_activation.c makes sure */
-    K_LINEAR_ACT, K_RELU, K_ELU, K_TANH, K_SIGMOID, K_SOFTMAX, K_LEAKY_RELU, K_GELU, K_SWISH,
+    K_LINEAR_ACT, K_RELU, K_ELU, K_TANH, K_SIGMOID, K_SOFTMAX_ACT, K_LEAKY_RELU, K_GELU, K_SWISH,
     K_SELU, K_SOFTPLUS
 };
 

@@ -1,0 +1,172 @@
+/* What the op_*.c need to append their launches. Contents: 1 buffers, 2 launches, 3 values and
+ * gradients, 4 weights. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/cuda/plan.h"
+
+/* A promised buffer's number is its address until it gets a place: far outside of what any memory
+ * has. prog.c reads them. */
+static void *
+promise(size_t number)
+{
+    return (void *)((uintptr_t)1 << 62 | (uintptr_t)(number + 1) << 8);
+}
+
+/* ---- 1 buffers ---- */
+
+void *
+hop_cuda_new_bytes(struct hop_cuda_prog *g, size_t bytes)
+{
+    if (g->err.code ||
+        hop_grow(&g->buffers, &g->cap_buffers, g->n_buffers + 1, sizeof *g->buffers, &g->err))
+        return NULL;
+    g->buffers[g->n_buffers] = bytes;
+    return promise(g->n_buffers++);
+}
+
+struct k_f32
+hop_cuda_new(struct hop_cuda_prog *g, int64_t n)
+{
+    return (struct k_f32){hop_cuda_new_bytes(g, (size_t)n * sizeof(float)), n};
+}
+
+struct k_f32
+hop_cuda_new_like(struct hop_cuda_prog *g, struct k_f32 x)
+{
+    return hop_cuda_new(g, x.n);
+}
+
+struct k_f32
+hop_cuda_constant(struct hop_cuda_prog *g, const float *from, int64_t n)
+{
+    const struct hop_device *d = g->plan->device;
+    struct hop_cuda_owned *o;
+    struct k_f32 none = {NULL, 0};
+
+    if (g->err.code || !(o = hop_alloc(1, sizeof *o, &g->err)))
+        return none;
+    if (d->driver->alloc(d->context, (size_t)n * sizeof(float), &o->p, &g->err)) {
+        free(o);
+        return none;
+    }
+    o->next = g->owned;
+    g->owned = o;
+    g->plan->bytes += (size_t)n * sizeof(float);
+    if (d->driver->copy_in(d->context, d->stream, o->p, from, (size_t)n * sizeof(float), &g->err))
+        return none;
+    return (struct k_f32){o->p, n};
+}
+
+/* ---- 2 launches ---- */
+
+void
+hop_cuda_launch(struct hop_cuda_prog *g, enum hop_cuda_kernel kernel, int64_t n, const void *args)
+{
+    size_t bytes = hop_cuda_kernel_rows[kernel].args_size;
+    struct hop_cuda_step step = {.kernel = kernel, .n = n};
+
+    if (g->err.code || !n)
+        return;
+    if (hop_grow(&g->steps, &g->cap_steps, g->n_steps + 1, sizeof step, &g->err) ||
+        !(step.args = hop_alloc(1, bytes, &g->err)))
+        return;
+    memcpy(step.args, args, bytes);
+    g->steps[g->n_steps++] = step;
+}
+
+void
+hop_cuda_tree(struct hop_cuda_prog *g, struct k_f32 part, int64_t n, int64_t stride, int64_t first,
+              struct k_f32 out)
+{
+    struct k_tree_args a = {part, out, n, stride, first};
+
+    hop_cuda_launch(g, K_tree, out.n, &a);
+}
+
+/* ---- 3 values and gradients ---- */
+
+const struct hop_layer *
+hop_cuda_layer(const struct hop_cuda_prog *g, int i)
+{
+    return &g->plan->spec.net->layers[i];
+}
+
+struct hop_shape
+hop_cuda_image(const struct hop_shape *s)
+{
+    return s->n_dims == 2 ? (struct hop_shape){3, {1, s->d[0], s->d[1]}} : *s;
+}
+
+struct k_f32
+hop_cuda_in(const struct hop_cuda_prog *g, int i, int k)
+{
+    return g->values[hop_cuda_layer(g, i)->in[k] + 1];
+}
+
+struct k_f32
+hop_cuda_out(const struct hop_cuda_prog *g, int i)
+{
+    return g->values[i + 1];
+}
+
+void
+hop_cuda_set_out(struct hop_cuda_prog *g, int i, struct k_f32 y)
+{
+    g->values[i + 1] = y;
+}
+
+struct k_f32
+hop_cuda_new_out(struct hop_cuda_prog *g, int i)
+{
+    return g->values[i + 1] = hop_cuda_new(g, g->n * hop_shape_len(&hop_cuda_layer(g, i)->out_shape));
+}
+
+bool
+hop_cuda_wants(const struct hop_cuda_prog *g, int i, int k)
+{
+    return g->wants[hop_cuda_layer(g, i)->in[k] + 1];
+}
+
+void
+hop_cuda_give(struct hop_cuda_prog *g, int i, int k, struct k_f32 dx)
+{
+    struct k_f32 *grad = &g->grads[hop_cuda_layer(g, i)->in[k] + 1];
+    struct k_add_args a = {*grad, dx, {NULL, 0}};
+
+    if (!hop_cuda_wants(g, i, k))
+        return;
+    if (!grad->n) {
+        *grad = dx;
+        return;
+    }
+    a.y = hop_cuda_new_like(g, dx); /* others may still read either */
+    hop_cuda_launch(g, K_add, dx.n, &a);
+    *grad = a.y;
+}
+
+/* ---- 4 weights ---- */
+
+static const struct hop_weight *
+weight(const struct hop_cuda_prog *g, int i, int k)
+{
+    return &g->plan->spec.net->weights[hop_cuda_layer(g, i)->i_weight + k];
+}
+
+struct k_f32
+hop_cuda_weight(const struct hop_cuda_prog *g, int i, int k)
+{
+    const struct hop_weight *w = k < 0 ? NULL : weight(g, i, k);
+
+    return w ? (struct k_f32){g->plan->w.p + w->offset, w->n} : (struct k_f32){NULL, 0};
+}
+
+struct k_f32
+hop_cuda_weight_gradient(const struct hop_cuda_prog *g, int i, int k)
+{
+    const struct hop_weight *w = k < 0 ? NULL : weight(g, i, k);
+
+    return w && w->is_trainable ? (struct k_f32){g->plan->g.p + w->offset, w->n}
+                                : (struct k_f32){NULL, 0};
+}

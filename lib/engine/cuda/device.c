@@ -1,0 +1,128 @@
+/* The device "cuda": opening it, plans. It reaches the GPU through driver.h alone. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/cuda/plan.h"
+
+static const struct hop_cuda_driver *driver; /* of hop_cuda_device */
+
+static void
+close_(struct hop_device *d)
+{
+    if (d->context) {
+        driver->stream_free(d->context, d->stream);
+        driver->close(d->context);
+    }
+    free(d);
+}
+
+static int
+open_(int index, int n_threads, struct hop_device **out, struct hop_err *e)
+{
+    struct hop_device *d;
+    int n = 0, rc;
+
+    (void)n_threads;
+    *out = NULL;
+    if ((rc = driver->count(&n, e)))
+        return rc;
+    if (index >= n)
+        return hop_fail(e, HOP_EDEV, driver->name, "use a smaller number, or another --device",
+                        "there is no GPU number %d: %d here", index, n);
+    if (!(d = hop_alloc(1, sizeof *d, e)))
+        return HOP_ENOMEM;
+    d->driver = driver;
+    /* Bits depend on ref's order of operations alone, which every GPU keeps. */
+    snprintf(d->fingerprint, sizeof d->fingerprint, "%s exact 1", driver->name);
+    if ((rc = driver->open(index, &d->context, e)) ||
+        (rc = driver->stream_new(d->context, &d->stream, e))) {
+        close_(d);
+        return rc;
+    }
+    *out = d;
+    return HOP_OK;
+}
+
+static const char *
+fingerprint(const struct hop_device *d)
+{
+    return d->fingerprint;
+}
+
+static int
+check_precision(const char *name, struct hop_err *e)
+{
+    if (!name || !strcmp(name, "fp32") || !strcmp(name, "auto"))
+        return HOP_OK;
+    if (!strcmp(name, "bf16"))
+        return hop_fail(e, HOP_EDEV, driver->name, "use --precision fp32",
+                        "device %s has no bf16: its convolutions are float32", driver->name);
+    return hop_fail(e, HOP_EARG, "--precision", "fp32, bf16, auto", "device %s cannot do \"%.20s\"",
+                    driver->name, name);
+}
+
+static void
+plan_free(struct hop_plan *p)
+{
+    if (!p)
+        return;
+    hop_cuda_progs_free(p);
+    hop_cuda_state_free(p);
+    free(p);
+}
+
+static int
+compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan **out,
+        struct hop_err *e)
+{
+    struct hop_cuda_prog *g;
+    struct hop_plan *p;
+    int rc;
+
+    *out = NULL;
+    if ((rc = check_precision(spec->precision, e)))
+        return rc;
+    if (!(p = hop_alloc(1, sizeof *p, e)))
+        return HOP_ENOMEM;
+    p->spec = *spec;
+    p->device = d;
+    rc = hop_cuda_state_new(p, e);
+    if (!rc)
+        rc = hop_cuda_prog_get(p, spec->batch_size, spec->is_training, &g, e);
+    if (rc)
+        plan_free(p);
+    else
+        *out = p;
+    return rc;
+}
+
+static size_t
+plan_bytes(const struct hop_plan *p)
+{
+    return p->bytes;
+}
+
+static const char *
+precision(const struct hop_plan *p)
+{
+    (void)p;
+    return "fp32";
+}
+
+const struct hop_device_ops *
+hop_cuda_device(const struct hop_cuda_driver *with)
+{
+    static struct hop_device_ops ops = {
+        HOP_ENGINE_ABI, sizeof(struct hop_device_ops), NULL,
+        open_, close_, fingerprint, hop_cuda_bind, hop_cuda_unbind,
+        compile, plan_free, plan_bytes, precision,
+        hop_cuda_load, hop_cuda_store,
+        hop_cuda_train, hop_cuda_evaluate, hop_cuda_predict, hop_cuda_gradient,
+    };
+
+    driver = with;
+    ops.name = with->name;
+    return &ops;
+}

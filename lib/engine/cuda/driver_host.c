@@ -1,0 +1,560 @@
+/* The checking driver. Contents: 1 context and failures, 2 memory, 3 streams, 4 what they run,
+ * 5 capture. Built into tests alone. */
+#include "engine/cuda/driver_host.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/cuda/kernels.h"
+
+struct hop_cuda_host_counts hop_cuda_host_counts;
+
+#define MUST(x) ((x) ? (void)0 : hop_bug(__FILE__, __LINE__, "cuda-host: " #x))
+
+struct block { /* memory given out */
+    struct block *next;
+    char *p;
+    size_t bytes;
+    bool is_host;
+};
+
+enum op_kind { COPY_IN, COPY_OUT, COPY, SET, LAUNCH };
+
+struct op {
+    enum op_kind kind;
+    int kernel, byte;
+    int64_t n;
+    size_t bytes;
+    void *to;
+    const void *from;
+    void *own; /* arguments of a kernel, or what pageable memory held */
+};
+
+struct ops {
+    struct op *a;
+    size_t n, cap;
+};
+
+struct hop_cuda_stream {
+    struct hop_cuda_stream *next;
+    struct ops queue;
+};
+
+struct hop_cuda_event {
+    struct hop_cuda_stream *stream; /* recorded there */
+};
+
+struct hop_cuda_graph {
+    struct ops ops;
+};
+
+struct hop_cuda_context {
+    struct block *blocks;
+    struct hop_cuda_stream *streams;
+    int n_events, n_graphs;
+    struct hop_cuda_stream *capturing; /* or NULL */
+    struct ops captured;
+};
+
+/* ---- 1 context and failures ---- */
+
+static int64_t fail_at;
+
+void
+hop_cuda_host_fail(int64_t n)
+{
+    fail_at = n ? hop_cuda_host_counts.n_calls + n : 0;
+}
+
+static bool
+is_failing(void)
+{
+    return fail_at && hop_cuda_host_counts.n_calls >= fail_at;
+}
+
+/* At the start of every call that may fail. */
+static int
+enter(int code, const char *call, struct hop_err *e)
+{
+    hop_cuda_host_counts.n_calls++;
+    return is_failing() ? hop_fail(e, code, "cuda-host", NULL, "%s failed, as the test wants", call)
+                        : HOP_OK;
+}
+
+static int
+count(int *n, struct hop_err *e)
+{
+    *n = 1;
+    return enter(HOP_EDEV, "count", e);
+}
+
+static int
+props(int index, struct hop_cuda_props *out, struct hop_err *e)
+{
+    MUST(index == 0);
+    *out = (struct hop_cuda_props){.name = "host", .uuid = "GPU-host", .n_multiprocessors = 1};
+    return enter(HOP_EDEV, "props", e);
+}
+
+static int
+open_(int index, struct hop_cuda_context **out, struct hop_err *e)
+{
+    *out = NULL;
+    MUST(index == 0);
+    if (enter(HOP_EDEV, "open", e))
+        return HOP_EDEV;
+    *out = hop_alloc(1, sizeof **out, e);
+    hop_cuda_host_counts.n_contexts += *out != NULL;
+    return *out ? HOP_OK : HOP_ENOMEM;
+}
+
+/* A real driver frees what is left; here nothing may be. */
+static void
+close_(struct hop_cuda_context *c)
+{
+    MUST(!c->blocks && !c->streams && !c->n_events && !c->n_graphs);
+    hop_cuda_host_counts.n_contexts--;
+    free(c);
+}
+
+static int
+last_error(struct hop_cuda_context *c, struct hop_err *e)
+{
+    (void)c;
+    return enter(HOP_EDEV, "last_error", e);
+}
+
+/* ---- 2 memory ---- */
+
+static int
+get(struct hop_cuda_context *c, size_t bytes, bool is_host, void **out, struct hop_err *e)
+{
+    size_t room = (bytes + HOP_CUDA_ALIGN - 1) / HOP_CUDA_ALIGN * HOP_CUDA_ALIGN;
+    struct block *b;
+
+    *out = NULL;
+    MUST(bytes > 0);
+    MUST(!c->capturing);
+    if (enter(HOP_ENOMEM, "alloc", e))
+        return HOP_ENOMEM;
+    if (!(b = hop_alloc(1, sizeof *b, e)))
+        return HOP_ENOMEM;
+    if (!(b->p = aligned_alloc(HOP_CUDA_ALIGN, room))) {
+        free(b);
+        return hop_fail(e, HOP_ENOMEM, "cuda-host", NULL, "out of memory");
+    }
+    memset(b->p, 0xFF, room);
+    b->bytes = bytes;
+    b->is_host = is_host;
+    b->next = c->blocks;
+    c->blocks = b;
+    hop_cuda_host_counts.n_allocs++;
+    hop_cuda_host_counts.n_live++;
+    hop_cuda_host_counts.n_live_bytes += (int64_t)bytes;
+    *out = b->p;
+    return HOP_OK;
+}
+
+static void
+put(struct hop_cuda_context *c, void *p, bool is_host)
+{
+    struct hop_cuda_stream *s;
+    struct block **at, *b;
+
+    if (!p)
+        return;
+    MUST(!c->capturing || is_failing());
+    for (s = c->streams; s; s = s->next)
+        MUST(!s->queue.n || is_failing());
+    for (at = &c->blocks; *at && (*at)->p != p; at = &(*at)->next)
+        ;
+    MUST(*at && (*at)->is_host == is_host);
+    b = *at;
+    *at = b->next;
+    memset(b->p, 0xFF, b->bytes);
+    hop_cuda_host_counts.n_live--;
+    hop_cuda_host_counts.n_live_bytes -= (int64_t)b->bytes;
+    free(b->p);
+    free(b);
+}
+
+static int
+alloc(struct hop_cuda_context *c, size_t bytes, void **out, struct hop_err *e)
+{
+    return get(c, bytes, false, out, e);
+}
+
+static void
+free_(struct hop_cuda_context *c, void *p)
+{
+    put(c, p, false);
+}
+
+static int
+host_alloc(struct hop_cuda_context *c, size_t bytes, void **out, struct hop_err *e)
+{
+    return get(c, bytes, true, out, e);
+}
+
+static void
+host_free(struct hop_cuda_context *c, void *p)
+{
+    put(c, p, true);
+}
+
+/* The live block that holds all of these bytes, or NULL. */
+static const struct block *
+holder(const struct hop_cuda_context *c, const void *p, size_t bytes)
+{
+    const struct block *b;
+
+    for (b = c->blocks; b; b = b->next)
+        if ((const char *)p >= b->p && (const char *)p + bytes <= b->p + b->bytes)
+            return b;
+    return NULL;
+}
+
+static bool
+is_device(const struct hop_cuda_context *c, const void *p, size_t bytes)
+{
+    const struct block *b = holder(c, p, bytes);
+
+    return b && !b->is_host;
+}
+
+/* ---- 3 streams ---- */
+
+static void
+ops_clear(struct ops *o)
+{
+    size_t i;
+
+    for (i = 0; i < o->n; i++)
+        free(o->a[i].own);
+    free(o->a);
+    *o = (struct ops){0};
+}
+
+static int
+ops_add(struct ops *o, struct op op, const void *own, size_t own_bytes, struct hop_err *e)
+{
+    if (hop_grow(&o->a, &o->cap, o->n + 1, sizeof op, e))
+        return HOP_ENOMEM;
+    op.own = NULL;
+    if (own && !(op.own = hop_alloc(1, own_bytes, e)))
+        return HOP_ENOMEM;
+    if (own)
+        memcpy(op.own, own, own_bytes);
+    o->a[o->n++] = op;
+    return HOP_OK;
+}
+
+static int
+stream_new(struct hop_cuda_context *c, struct hop_cuda_stream **out, struct hop_err *e)
+{
+    *out = NULL;
+    MUST(!c->capturing);
+    if (enter(HOP_EDEV, "stream_new", e))
+        return HOP_EDEV;
+    if (!(*out = hop_alloc(1, sizeof **out, e)))
+        return HOP_ENOMEM;
+    (*out)->next = c->streams;
+    c->streams = *out;
+    return HOP_OK;
+}
+
+static void
+stream_free(struct hop_cuda_context *c, struct hop_cuda_stream *s)
+{
+    struct hop_cuda_stream **at;
+
+    if (!s)
+        return;
+    MUST(!s->queue.n || is_failing());
+    MUST(c->capturing != s);
+    for (at = &c->streams; *at && *at != s; at = &(*at)->next)
+        ;
+    MUST(*at);
+    *at = s->next;
+    ops_clear(&s->queue);
+    free(s);
+}
+
+/* ---- 4 what they run ---- */
+
+/* Every buffer of the arguments lies in live device memory. */
+static void
+check_spans(const struct hop_cuda_context *c, int kernel, const void *args)
+{
+    const struct hop_cuda_kernel_row *row = &hop_cuda_kernel_rows[kernel];
+    struct k_span span;
+    int i;
+
+    for (i = 0; i < K_MAX_SPANS && row->spans[i].element; i++) {
+        memcpy(&span, (const char *)args + row->spans[i].offset, sizeof span);
+        MUST(span.n >= 0);
+        MUST(span.n > 0 ? is_device(c, span.p, (size_t)span.n * row->spans[i].element)
+                        : span.p == NULL);
+    }
+}
+
+/* What step kernels reach through their k_now is alive, too. */
+static void
+check_now(const struct hop_cuda_context *c, const struct k_now *now)
+{
+    MUST(!now->x8.n || is_device(c, now->x8.p, (size_t)now->x8.n));
+    MUST(!now->x32.n || is_device(c, now->x32.p, (size_t)now->x32.n * sizeof(float)));
+    MUST(!now->y.n || is_device(c, now->y.p, (size_t)now->y.n * sizeof(int32_t)));
+    MUST(!now->t.n || is_device(c, now->t.p, (size_t)now->t.n * sizeof(float)));
+    MUST(!now->out.n || is_device(c, now->out.p, (size_t)now->out.n * sizeof(float)));
+    MUST(!now->rates.n || is_device(c, now->rates.p, (size_t)now->rates.n * sizeof *now->rates.p));
+    MUST(is_device(c, now->mean.p, (size_t)now->mean.n * sizeof(float)));
+}
+
+static void
+run_op(const struct hop_cuda_context *c, const struct op *op)
+{
+    switch (op->kind) {
+    case COPY_IN:
+        MUST(is_device(c, op->to, op->bytes));
+        memcpy(op->to, op->own ? op->own : op->from, op->bytes);
+        break;
+    case COPY_OUT:
+        MUST(is_device(c, op->from, op->bytes));
+        memcpy(op->to, op->from, op->bytes);
+        break;
+    case COPY:
+        MUST(is_device(c, op->to, op->bytes) && is_device(c, op->from, op->bytes));
+        memcpy(op->to, op->from, op->bytes);
+        break;
+    case SET:
+        MUST(is_device(c, op->to, op->bytes));
+        memset(op->to, op->byte, op->bytes);
+        break;
+    case LAUNCH:
+        check_spans(c, op->kernel, op->own);
+        if (op->kernel == K_pick)
+            check_now(c, ((const struct k_pick_args *)op->own)->now.p);
+        hop_cuda_host_run(op->kernel, op->n, op->own);
+        break;
+    }
+}
+
+static void
+run_all(const struct hop_cuda_context *c, struct ops *o)
+{
+    size_t i;
+
+    for (i = 0; i < o->n; i++)
+        run_op(c, &o->a[i]);
+    ops_clear(o);
+}
+
+/* To the stream, or to the graph being captured. */
+static int
+enqueue(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct op op, const void *own,
+        size_t own_bytes, struct hop_err *e)
+{
+    MUST(s);
+    MUST(!c->capturing || c->capturing == s);
+    MUST(!c->capturing || (op.kind != COPY_IN && op.kind != COPY_OUT));
+    return ops_add(c->capturing ? &c->captured : &s->queue, op, own, own_bytes, e);
+}
+
+static int
+stream_sync(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_err *e)
+{
+    MUST(!c->capturing);
+    hop_cuda_host_counts.n_syncs++;
+    if (enter(HOP_EDEV, "stream_sync", e))
+        return HOP_EDEV;
+    run_all(c, &s->queue);
+    return HOP_OK;
+}
+
+static int
+copy_in(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *to, const void *from,
+        size_t bytes, struct hop_err *e)
+{
+    const struct block *b = holder(c, from, bytes);
+    struct op op = {.kind = COPY_IN, .to = to, .from = from, .bytes = bytes};
+
+    MUST(is_device(c, to, bytes));
+    MUST(!b || b->is_host);
+    hop_cuda_host_counts.n_copies_in++;
+    if (enter(HOP_EDEV, "copy_in", e))
+        return HOP_EDEV;
+    return enqueue(c, s, op, b ? NULL : from, bytes, e); /* pinned memory is read late */
+}
+
+static int
+copy_out(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *to, const void *from,
+         size_t bytes, struct hop_err *e)
+{
+    struct op op = {.kind = COPY_OUT, .to = to, .from = from, .bytes = bytes};
+
+    MUST(is_device(c, from, bytes) && !is_device(c, to, bytes));
+    hop_cuda_host_counts.n_copies_out++;
+    if (enter(HOP_EDEV, "copy_out", e))
+        return HOP_EDEV;
+    return enqueue(c, s, op, NULL, 0, e);
+}
+
+static int
+copy(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *to, const void *from,
+     size_t bytes, struct hop_err *e)
+{
+    struct op op = {.kind = COPY, .to = to, .from = from, .bytes = bytes};
+
+    MUST(is_device(c, from, bytes) && is_device(c, to, bytes));
+    if (enter(HOP_EDEV, "copy", e))
+        return HOP_EDEV;
+    return enqueue(c, s, op, NULL, 0, e);
+}
+
+static int
+set(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *p, int byte, size_t bytes,
+    struct hop_err *e)
+{
+    struct op op = {.kind = SET, .to = p, .byte = byte, .bytes = bytes};
+
+    MUST(is_device(c, p, bytes));
+    if (enter(HOP_EDEV, "set", e))
+        return HOP_EDEV;
+    return enqueue(c, s, op, NULL, 0, e);
+}
+
+static int
+launch(struct hop_cuda_context *c, struct hop_cuda_stream *s, int kernel, int64_t n,
+       const void *args, struct hop_err *e)
+{
+    struct op op = {.kind = LAUNCH, .kernel = kernel, .n = n};
+
+    MUST(kernel >= 0 && kernel < HOP_CUDA_N_KERNELS && n >= 0);
+    check_spans(c, kernel, args);
+    hop_cuda_host_counts.n_launches++;
+    if (enter(HOP_EDEV, "launch", e))
+        return HOP_EDEV;
+    return enqueue(c, s, op, args, hop_cuda_kernel_rows[kernel].args_size, e);
+}
+
+static int
+event_new(struct hop_cuda_context *c, struct hop_cuda_event **out, struct hop_err *e)
+{
+    *out = NULL;
+    MUST(!c->capturing);
+    if (enter(HOP_EDEV, "event_new", e))
+        return HOP_EDEV;
+    if (!(*out = hop_alloc(1, sizeof **out, e)))
+        return HOP_ENOMEM;
+    c->n_events++;
+    return HOP_OK;
+}
+
+static void
+event_free(struct hop_cuda_context *c, struct hop_cuda_event *v)
+{
+    c->n_events -= v != NULL;
+    free(v);
+}
+
+static int
+event_record(struct hop_cuda_context *c, struct hop_cuda_event *v, struct hop_cuda_stream *s,
+             struct hop_err *e)
+{
+    MUST(!c->capturing && s);
+    v->stream = s;
+    return enter(HOP_EDEV, "event_record", e);
+}
+
+/* Runs a little more than was recorded: all of the stream. */
+static int
+event_sync(struct hop_cuda_context *c, struct hop_cuda_event *v, struct hop_err *e)
+{
+    MUST(v->stream);
+    return stream_sync(c, v->stream, e);
+}
+
+/* ---- 5 capture ---- */
+
+static int
+capture_begin(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_err *e)
+{
+    MUST(!c->capturing);
+    if (enter(HOP_EDEV, "capture_begin", e))
+        return HOP_EDEV;
+    c->capturing = s;
+    return HOP_OK;
+}
+
+static int
+capture_end(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_cuda_graph **out,
+            struct hop_err *e)
+{
+    *out = NULL;
+    MUST(c->capturing == s);
+    c->capturing = NULL;
+    hop_cuda_host_counts.n_captures++;
+    if (enter(HOP_EDEV, "capture_end", e) || !(*out = hop_alloc(1, sizeof **out, e))) {
+        ops_clear(&c->captured);
+        return e->code;
+    }
+    MUST(c->captured.n > 0);
+    (*out)->ops = c->captured;
+    c->captured = (struct ops){0};
+    c->n_graphs++;
+    return HOP_OK;
+}
+
+static int
+graph_launch(struct hop_cuda_context *c, struct hop_cuda_graph *g, struct hop_cuda_stream *s,
+             struct hop_err *e)
+{
+    const struct op *op;
+    size_t i;
+    int rc;
+
+    MUST(!c->capturing && g);
+    hop_cuda_host_counts.n_graph_launches++;
+    rc = enter(HOP_EDEV, "graph_launch", e);
+    for (i = 0; i < g->ops.n && !rc; i++) {
+        op = &g->ops.a[i];
+        if (op->kind == LAUNCH)
+            check_spans(c, op->kernel, op->own);
+        rc = ops_add(&s->queue, *op, op->own,
+                     op->kind == LAUNCH ? hop_cuda_kernel_rows[op->kernel].args_size : 0, e);
+    }
+    return rc;
+}
+
+static void
+graph_free(struct hop_cuda_context *c, struct hop_cuda_graph *g)
+{
+    if (!g)
+        return;
+    ops_clear(&g->ops);
+    c->n_graphs--;
+    free(g);
+}
+
+const struct hop_cuda_driver *
+hop_cuda_host_driver(void)
+{
+    static const struct hop_cuda_driver driver = {
+        HOP_CUDA_DRIVER_ABI, sizeof(struct hop_cuda_driver), "cuda-host",
+        count, props, open_, close_,
+        stream_new, stream_free, stream_sync,
+        alloc, free_, host_alloc, host_free,
+        copy_in, copy_out, copy, set,
+        launch,
+        event_new, event_free, event_record, event_sync,
+        capture_begin, capture_end, graph_launch, graph_free,
+        last_error,
+        NULL,
+    };
+
+    return &driver;
+}

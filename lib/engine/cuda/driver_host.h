@@ -1,0 +1,31 @@
+/* driver_host - a driver of host memory that checks every call: the device "cuda-host" of the tests.
+ *
+ * Kernels are host loops over the same bodies. Streams are queues, emptied by a sync, so what a real
+ * stream does late happens late here. Memory is filled with NaNs when it comes and when it goes. A
+ * breach of driver.h's contract, or a kernel that reaches outside a buffer, stops the program with
+ * the place.
+ */
+#ifndef HOP_ENGINE_CUDA_DRIVER_HOST_H
+#define HOP_ENGINE_CUDA_DRIVER_HOST_H
+
+#include "engine/cuda/driver.h"
+
+const struct hop_cuda_driver *hop_cuda_host_driver(void);
+
+/* What was called since the program began. */
+struct hop_cuda_host_counts {
+    int64_t n_calls;  /* that may fail */
+    int64_t n_allocs, n_live_bytes, n_live; /* device and pinned memory */
+    int64_t n_launches, n_graph_launches, n_captures, n_syncs, n_copies_in, n_copies_out;
+    int64_t n_contexts;   /* open now */
+};
+extern struct hop_cuda_host_counts hop_cuda_host_counts;
+
+/* hop_cuda_host_fail - call number n_calls + n from now on fails, HOP_ENOMEM if it wants memory,
+ * else HOP_EDEV, and so do all later ones but frees; 0: none does. */
+void hop_cuda_host_fail(int64_t n);
+
+/* hop_cuda_host_run - kernels_host.c: the loop of kernel number `kernel` over items 0..n-1. */
+void hop_cuda_host_run(int kernel, int64_t n, const void *args);
+
+#endif

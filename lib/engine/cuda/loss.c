@@ -1,0 +1,115 @@
+/* From the net's output to the loss and back, and the update. */
+#include "engine/cuda/plan.h"
+#include "net/loss.h"
+
+_Static_assert((int)K_RULE_SOFTMAX == HOP_LOSS_SOFTMAX && (int)K_RULE_SIGMOID == HOP_LOSS_SIGMOID &&
+                   (int)K_RULE_SQUARE == HOP_LOSS_SQUARE &&
+                   (int)K_RULE_ABSOLUTE == HOP_LOSS_ABSOLUTE && (int)K_RULE_HUBER == HOP_LOSS_HUBER,
+               "the kernels' losses are loss.h's");
+
+/* The numbers that the loss reads. */
+static int
+logits(const struct hop_cuda_prog *g)
+{
+    const struct hop_net *net = g->plan->spec.net;
+
+    return hop_loss_is_fused(&g->plan->spec.loss, net) ? net->layers[net->n_layers - 1].in[0] + 1
+                                                       : net->n_layers;
+}
+
+/* Predictions: the net's output, or what the loss's link makes of it. */
+static struct k_f32
+predict(struct hop_cuda_prog *g)
+{
+    const struct hop_net *net = g->plan->spec.net;
+    enum hop_act link = hop_loss_link(&g->plan->spec.loss);
+    struct k_f32 z = g->values[net->n_layers];
+    int64_t K = net->output.d[0];
+    struct k_softmax_args softmax = {z, {NULL, 0}, K};
+    struct k_link_sigmoid_args sigmoid = {z, {NULL, 0}};
+
+    if (hop_loss_is_fused(&g->plan->spec.loss, net) || link == HOP_LINEAR)
+        return z;
+    softmax.y = sigmoid.p = hop_cuda_new_like(g, z);
+    if (link == HOP_SOFTMAX)
+        hop_cuda_launch(g, K_softmax, g->n, &softmax);
+    else
+        hop_cuda_launch(g, K_link_sigmoid, z.n, &sigmoid);
+    return softmax.y;
+}
+
+void
+hop_cuda_loss_forward(struct hop_cuda_prog *g)
+{
+    struct hop_plan *p = g->plan;
+    struct k_put_args put = {p->now, predict(g), g->loss.K};
+    struct k_loss_args loss = {p->now, g->loss, g->values[logits(g)], put.p, hop_cuda_new(g, g->n),
+                               {hop_cuda_new_bytes(g, (size_t)g->n * sizeof(int32_t)), g->n}};
+    struct k_penalty_args penalty = {p->regularised, p->w, p->penalty};
+    struct k_score_args score = {p->now, loss.loss, loss.hit, p->penalty};
+
+    g->predictions = put.p;
+    hop_cuda_launch(g, K_loss, g->n, &loss);
+    hop_cuda_launch(g, K_penalty, p->regularised.n, &penalty);
+    hop_cuda_launch(g, K_score, 1, &score);
+    if (!g->is_training)
+        hop_cuda_launch(g, K_put, put.p.n, &put);
+}
+
+void
+hop_cuda_loss_backward(struct hop_cuda_prog *g)
+{
+    struct k_loss_back_args back = {g->plan->now, g->loss, g->predictions, {NULL, 0}, g->n};
+    int v = logits(g);
+
+    if (!g->wants[v])
+        return;
+    back.dz = g->grads[v] = hop_cuda_new_like(g, g->values[v]);
+    hop_cuda_launch(g, K_loss_back, back.dz.n, &back);
+}
+
+void
+hop_cuda_penalty_backward(struct hop_cuda_prog *g)
+{
+    struct hop_plan *p = g->plan;
+    struct k_penalty_back_args back = {p->parts, p->w, p->g};
+
+    if (p->regularised.n)
+        hop_cuda_launch(g, K_penalty_back, (int64_t)p->spec.net->n_trainable, &back);
+}
+
+#define CHECK_STEP(name, n_slots)                                                                  \
+    _Static_assert((int)K_step_##name - (int)K_step_sgd == (int)HOP_RULE_##name,                   \
+                   "kernels of steps are in the order of their rules");
+HOP_OPTIM_RULES(CHECK_STEP)
+
+/* One of the three ways to clip, as in Keras: with several, the first of this order counts. */
+static void
+clip(struct hop_cuda_prog *g)
+{
+    struct hop_plan *p = g->plan;
+    const double *hyper = p->spec.optim_conf;
+    bool is_global = hyper[HOP_HYPER_GLOBAL_CLIPNORM] > 0;
+    double limit = hyper[is_global ? HOP_HYPER_GLOBAL_CLIPNORM : HOP_HYPER_CLIPNORM];
+    struct k_norms_args norms = {p->parts, p->g, p->squares};
+    struct k_clip_norm_args norm = {p->parts, p->g, p->squares, limit, is_global};
+    struct k_clip_value_args value = {p->parts, p->g, (float)hyper[HOP_HYPER_CLIPVALUE]};
+
+    if (limit > 0) {
+        hop_cuda_launch(g, K_norms, p->parts.n, &norms);
+        hop_cuda_launch(g, K_clip_norm, (int64_t)p->spec.net->n_trainable, &norm);
+    } else if (value.limit > 0) {
+        hop_cuda_launch(g, K_clip_value, (int64_t)p->spec.net->n_trainable, &value);
+    }
+}
+
+void
+hop_cuda_update(struct hop_cuda_prog *g)
+{
+    struct hop_plan *p = g->plan;
+    struct k_step_args step = {p->now, p->parts, p->w, p->g, p->slots[0], p->slots[1], p->slots[2]};
+
+    clip(g);
+    hop_cuda_launch(g, (enum hop_cuda_kernel)(K_step_sgd + p->rule),
+                    (int64_t)p->spec.net->n_trainable, &step);
+}

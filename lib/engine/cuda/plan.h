@@ -1,0 +1,182 @@
+/* plan - what the files of the device "cuda" share.
+ *
+ * A plan holds the model in device memory and programs: the whole net compiled for one batch size,
+ * for training or inference, as a list of launches over one arena. Building a program appends
+ * launches; their buffers are only promised then (hop_cuda_new) and get places when the list is
+ * complete, from the launches that read and write them (arena.h). A program runs launch by launch the
+ * first time and as a captured graph from the second time on; nothing in it depends on the step, the
+ * examples or the pass, which kernels find in struct k_now.
+ *
+ * Values are what flows between layers: value 0 is the net's input, value i + 1 the output of layer i.
+ * A failure while building sticks to the program (g->err) and later calls do nothing, so op_*.c do not
+ * check.
+ */
+#ifndef HOP_ENGINE_CUDA_PLAN_H
+#define HOP_ENGINE_CUDA_PLAN_H
+
+#include "engine/cuda/driver.h"
+#include "engine/cuda/kernels.h"
+
+struct hop_device {
+    const struct hop_cuda_driver *driver;
+    struct hop_cuda_context *context;
+    struct hop_cuda_stream *stream; /* everything runs here */
+    char fingerprint[64];
+};
+
+struct hop_data {
+    struct hop_device *device;
+    struct hop_examples x; /* of the host; its arrays are not read after bind */
+    void *memory;          /* one piece for all that follows */
+    struct k_now now;      /* spans of the examples, the rest zero */
+};
+
+struct hop_cuda_step {
+    int kernel;
+    int64_t n;
+    void *args; /* owned */
+};
+
+struct hop_cuda_owned { /* device memory of a program's own */
+    struct hop_cuda_owned *next;
+    void *p;
+};
+
+struct hop_cuda_aux { /* what a layer keeps from forward to backward */
+    struct k_f32 a, b;
+};
+
+struct hop_cuda_prog {
+    struct hop_cuda_prog *next;
+    struct hop_plan *plan;
+    int64_t n; /* examples in the batch */
+    bool is_training;
+    struct hop_cuda_step *steps;
+    size_t n_steps, cap_steps;
+    size_t n_batch; /* steps before the update: forward, loss, backward */
+    size_t *buffers; /* bytes of every promised buffer */
+    size_t n_buffers, cap_buffers;
+    struct k_f32 *values, *grads; /* [n_layers + 1]; grads: n = 0 as long as no reader gave one */
+    bool *wants;                  /* [n_layers + 1]: something behind this value learns */
+    struct hop_cuda_aux *aux;     /* [n_layers] */
+    struct k_loss_of loss;
+    struct k_f32 predictions;
+    struct hop_cuda_owned *owned;
+    void *arena;
+    size_t arena_bytes;
+    bool owns_arena;
+    struct hop_cuda_graph *graph;
+    int64_t n_runs;
+    struct hop_err err;
+};
+
+struct hop_plan {
+    struct hop_plan_spec spec;
+    struct hop_device *device;
+    void *memory;                     /* one piece for all that follows */
+    struct k_f32 w, g;                /* [n_params] canonical */
+    struct k_f32 slots[HOP_MAX_SLOTS]; /* [n_trainable]; n = 0: not in use */
+    struct k_parts parts;             /* trainable weights, in order */
+    struct k_parts regularised;       /* all weights with a regularizer */
+    struct k_f64 squares, penalty;    /* one for each of the two */
+    struct k_nows now;
+    struct k_now *host_now;           /* pinned */
+    int n_slots, rule;                /* enum hop_optim_rule */
+    struct k_rate *host_rates;        /* pinned, with room for cap_rates */
+    struct k_rates rates;
+    struct k_f32 out;                 /* predictions of a pass */
+    struct hop_cuda_prog *progs;
+    int64_t step;
+    size_t bytes;
+};
+
+/* One operation of layers. */
+struct hop_cuda_op {
+    const char *name; /* a layer kind's op */
+    /* Append layer i's launches: make value i + 1 (hop_cuda_set_out) from those it reads. */
+    void (*forward)(struct hop_cuda_prog *g, int i);
+    /* From dy, the gradient of value i + 1, make those of the layer's trainable weights, and give
+     * those of the values it reads, where wanted. Called only if any is wanted. */
+    void (*backward)(struct hop_cuda_prog *g, int i, struct k_f32 dy);
+};
+
+/* ---- build.c: for the op_*.c ---- */
+
+const struct hop_layer *hop_cuda_layer(const struct hop_cuda_prog *g, int i);
+/* [L,C] as the image of one row that it is here. */
+struct hop_shape hop_cuda_image(const struct hop_shape *s);
+
+/* hop_cuda_new - n floats (bytes) of the arena. */
+struct k_f32 hop_cuda_new(struct hop_cuda_prog *g, int64_t n);
+void *hop_cuda_new_bytes(struct hop_cuda_prog *g, size_t bytes);
+/* hop_cuda_constant - n floats, from the host, that never change. */
+struct k_f32 hop_cuda_constant(struct hop_cuda_prog *g, const float *from, int64_t n);
+/* hop_cuda_launch - append a launch over n items; args is copied. */
+void hop_cuda_launch(struct hop_cuda_prog *g, enum hop_cuda_kernel kernel, int64_t n,
+                     const void *args);
+
+struct k_f32 hop_cuda_in(const struct hop_cuda_prog *g, int i, int k); /* what layer i reads */
+struct k_f32 hop_cuda_out(const struct hop_cuda_prog *g, int i);       /* what it made */
+/* hop_cuda_set_out - y is value i + 1; it may be another value's buffer, since nothing is written
+ * over. */
+void hop_cuda_set_out(struct hop_cuda_prog *g, int i, struct k_f32 y);
+/* hop_cuda_new_out - a new buffer for it, set. */
+struct k_f32 hop_cuda_new_out(struct hop_cuda_prog *g, int i);
+
+bool hop_cuda_wants(const struct hop_cuda_prog *g, int i, int k); /* the gradient of input k? */
+/* hop_cuda_give - dx is a gradient of input k; several readers' are added in ref's order. It may be
+ * dy itself. Dropped where it is not wanted. */
+void hop_cuda_give(struct hop_cuda_prog *g, int i, int k, struct k_f32 dx);
+struct k_f32 hop_cuda_new_like(struct hop_cuda_prog *g, struct k_f32 x);
+
+/* Weight k of layer i, and its gradient, which is {NULL, 0} where it is not trainable; k < 0: {NULL,
+ * 0}. */
+struct k_f32 hop_cuda_weight(const struct hop_cuda_prog *g, int i, int k);
+struct k_f32 hop_cuda_weight_gradient(const struct hop_cuda_prog *g, int i, int k);
+/* hop_cuda_tree - out = the sum of part [n,stride] by the tree, places first.. */
+void hop_cuda_tree(struct hop_cuda_prog *g, struct k_f32 part, int64_t n, int64_t stride,
+                   int64_t first, struct k_f32 out);
+
+/* ---- prog.c ---- */
+
+/* hop_cuda_prog_get - the program for n examples, built if it is not there. */
+int hop_cuda_prog_get(struct hop_plan *p, int64_t n, bool is_training, struct hop_cuda_prog **out,
+                      struct hop_err *e) HOP_MUSTUSE;
+void hop_cuda_progs_free(struct hop_plan *p);
+/* hop_cuda_prog_run - all of it enqueued; captured at the second run. */
+int hop_cuda_prog_run(struct hop_cuda_prog *g, struct hop_err *e) HOP_MUSTUSE;
+/* hop_cuda_prog_run_batch - without the update, launch by launch. */
+int hop_cuda_prog_run_batch(struct hop_cuda_prog *g, struct hop_err *e) HOP_MUSTUSE;
+
+/* ---- loss.c ---- */
+
+/* hop_cuda_loss_forward - predictions, losses, hits. hop_cuda_loss_backward - from the loss into the
+ * grads. hop_cuda_update - regularizers' gradients are part of the batch; clipping, step. */
+void hop_cuda_loss_forward(struct hop_cuda_prog *g);
+void hop_cuda_loss_backward(struct hop_cuda_prog *g);
+void hop_cuda_penalty_backward(struct hop_cuda_prog *g);
+void hop_cuda_update(struct hop_cuda_prog *g);
+
+/* ---- state.c ---- */
+
+/* hop_cuda_state_new - the model's memory. Freed by hop_cuda_state_free. */
+int hop_cuda_state_new(struct hop_plan *p, struct hop_err *e) HOP_MUSTUSE;
+void hop_cuda_state_free(struct hop_plan *p);
+int hop_cuda_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e);
+int hop_cuda_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e);
+int hop_cuda_bind(struct hop_device *d, const struct hop_examples *x, struct hop_data **out,
+                  struct hop_err *e);
+void hop_cuda_unbind(struct hop_data *x);
+
+/* ---- pass.c ---- */
+
+int hop_cuda_train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
+                   struct hop_result *r, struct hop_err *e);
+int hop_cuda_evaluate(struct hop_plan *p, struct hop_data *x, float *predictions,
+                      struct hop_result *r, struct hop_err *e);
+int hop_cuda_predict(struct hop_plan *p, struct hop_data *x, float *predictions,
+                     struct hop_err *e);
+int hop_cuda_gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
+                      float *gradient, double *loss, struct hop_err *e);
+
+#endif

@@ -1,0 +1,260 @@
+/* The model and the examples in device memory. Contents: 1 pieces, 2 the model, 3 load and store,
+ * 4 examples. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "engine/cuda/plan.h"
+
+/* ---- 1 pieces ---- */
+
+/* Room for n bytes at *at, which moves on; base NULL: only counted. */
+static void *
+cut(char *base, size_t *at, size_t bytes)
+{
+    void *p = base && bytes ? base + *at : NULL;
+
+    *at += (bytes + HOP_CUDA_ALIGN - 1) / HOP_CUDA_ALIGN * HOP_CUDA_ALIGN;
+    return p;
+}
+
+static struct k_f32
+cut_f32(char *base, size_t *at, int64_t n)
+{
+    return (struct k_f32){cut(base, at, (size_t)n * sizeof(float)), n};
+}
+
+static int
+copy_in(struct hop_device *d, void *to, const void *from, size_t bytes, struct hop_err *e)
+{
+    return bytes ? d->driver->copy_in(d->context, d->stream, to, from, bytes, e) : HOP_OK;
+}
+
+static int
+sync(struct hop_device *d, struct hop_err *e)
+{
+    return d->driver->stream_sync(d->context, d->stream, e);
+}
+
+/* ---- 2 the model ---- */
+
+/* Master weights, slots, gradients side by side, then the small things; called twice: to count, then
+ * to cut. */
+static size_t
+lay_out(struct hop_plan *p, int64_t n_parts, int64_t n_regularised)
+{
+    const struct hop_net *net = p->spec.net;
+    char *base = p->memory;
+    size_t at = 0;
+    int i;
+
+    p->w = cut_f32(base, &at, (int64_t)net->n_params);
+    for (i = 0; i < p->n_slots; i++)
+        p->slots[i] = cut_f32(base, &at, (int64_t)net->n_trainable);
+    if (p->spec.is_training)
+        p->g = cut_f32(base, &at, (int64_t)net->n_params);
+    p->parts = (struct k_parts){cut(base, &at, (size_t)n_parts * sizeof(struct k_part)), n_parts};
+    p->squares = (struct k_f64){cut(base, &at, (size_t)n_parts * sizeof(double)), n_parts};
+    p->regularised = (struct k_parts){
+        cut(base, &at, (size_t)n_regularised * sizeof(struct k_part)), n_regularised};
+    p->penalty = (struct k_f64){cut(base, &at, (size_t)n_regularised * sizeof(double)),
+                                n_regularised};
+    p->now = (struct k_nows){cut(base, &at, sizeof(struct k_now)), 1};
+    return at;
+}
+
+/* The weights that a choice takes, in order. Returns how many; out may be NULL. */
+static int64_t
+list_parts(const struct hop_plan *p, bool is_regularised, struct k_part *out)
+{
+    const struct hop_weight *w;
+    int64_t n = 0;
+    int i;
+
+    for (i = 0; i < p->spec.net->n_weights; i++) {
+        w = &p->spec.net->weights[i];
+        if (is_regularised ? w->l1 == 0 && w->l2 == 0 : !w->is_trainable || !p->spec.is_training)
+            continue;
+        if (out)
+            out[n] = (struct k_part){(int64_t)w->offset, (int64_t)w->slot_offset, w->n, w->l1,
+                                     w->l2};
+        n++;
+    }
+    return n;
+}
+
+/* The lists into device memory. */
+static int
+put_parts(struct hop_plan *p, struct hop_err *e)
+{
+    struct k_part *parts = hop_alloc((size_t)p->spec.net->n_weights + 1, sizeof *parts, e);
+    int64_t n, i, at = 0;
+    int rc = parts ? HOP_OK : HOP_ENOMEM;
+
+    if (rc)
+        return rc;
+    n = list_parts(p, false, parts);
+    for (i = 0; i < n; at += parts[i++].n)
+        HOP_BUG_ON(parts[i].slot_offset != at); /* k_part_of counts on it */
+    rc = copy_in(p->device, p->parts.p, parts, (size_t)n * sizeof *parts, e);
+    if (!rc) {
+        n = list_parts(p, true, parts);
+        rc = copy_in(p->device, p->regularised.p, parts, (size_t)n * sizeof *parts, e);
+    }
+    if (!rc)
+        rc = sync(p->device, e);
+    free(parts);
+    return rc;
+}
+
+int
+hop_cuda_state_new(struct hop_plan *p, struct hop_err *e)
+{
+    struct hop_device *d = p->device;
+    float c[HOP_OPTIM_COEFS];
+    int64_t n_parts = list_parts(p, false, NULL), n_regularised = list_parts(p, true, NULL);
+    size_t bytes;
+    void *host_now;
+    int rc;
+
+    if (p->spec.is_training) {
+        p->n_slots = p->spec.optim->slots(p->spec.optim_conf, NULL);
+        p->rule = (int)p->spec.optim->rule(p->spec.optim_conf, 1, 1, c);
+    }
+    bytes = lay_out(p, n_parts, n_regularised);
+    if ((rc = d->driver->alloc(d->context, bytes, &p->memory, e)))
+        return rc;
+    lay_out(p, n_parts, n_regularised);
+    p->bytes += bytes;
+    if ((rc = d->driver->host_alloc(d->context, sizeof *p->host_now, &host_now, e)))
+        return rc;
+    p->host_now = host_now;
+    /* gradients of weights that nothing reads stay 0 */
+    if ((rc = d->driver->set(d->context, d->stream, p->memory, 0, bytes, e)))
+        return rc;
+    return put_parts(p, e);
+}
+
+void
+hop_cuda_state_free(struct hop_plan *p)
+{
+    struct hop_device *d = p->device;
+
+    d->driver->free(d->context, p->memory);
+    d->driver->free(d->context, p->rates.p);
+    d->driver->free(d->context, p->out.p);
+    d->driver->host_free(d->context, p->host_now);
+    d->driver->host_free(d->context, p->host_rates);
+}
+
+/* ---- 3 load and store ---- */
+
+int
+hop_cuda_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e)
+{
+    const struct hop_net *net = p->spec.net;
+    int i, rc = copy_in(p->device, p->w.p, s->weights, net->n_params * sizeof(float), e);
+
+    for (i = 0; i < p->n_slots && !rc; i++)
+        rc = copy_in(p->device, p->slots[i].p, s->slots[i], net->n_trainable * sizeof(float), e);
+    p->step = s->step;
+    return rc ? rc : sync(p->device, e);
+}
+
+int
+hop_cuda_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e)
+{
+    const struct hop_net *net = p->spec.net;
+    struct hop_device *d = p->device;
+    int i, rc = HOP_OK;
+
+    if (net->n_params)
+        rc = d->driver->copy_out(d->context, d->stream, s->weights, p->w.p,
+                                 net->n_params * sizeof(float), e);
+    for (i = 0; i < p->n_slots && !rc && net->n_trainable; i++)
+        rc = d->driver->copy_out(d->context, d->stream, s->slots[i], p->slots[i].p,
+                                 net->n_trainable * sizeof(float), e);
+    s->step = p->step;
+    return rc ? rc : sync(d, e);
+}
+
+/* ---- 4 examples ---- */
+
+static size_t
+lay_out_examples(struct hop_data *data)
+{
+    const struct hop_examples *x = &data->x;
+    int64_t len = hop_shape_len(&x->shape), C = x->shape.d[x->shape.n_dims - 1];
+    struct k_now *now = &data->now;
+    char *base = data->memory;
+    size_t at = 0;
+
+    if (x->is_u8)
+        now->x8 = (struct k_u8){cut(base, &at, (size_t)(x->n * len)), x->n * len};
+    else
+        now->x32 = cut_f32(base, &at, x->n * len);
+    if (x->y)
+        now->y = (struct k_i32){cut(base, &at, (size_t)x->n * sizeof(int32_t)), x->n};
+    if (x->t)
+        now->t = cut_f32(base, &at, x->n * x->n_targets);
+    now->mean = cut_f32(base, &at, C);
+    now->inv_std = cut_f32(base, &at, C);
+    if (x->class_weight)
+        now->class_weight = cut_f32(base, &at, x->n_classes);
+    return at;
+}
+
+static int
+upload(struct hop_data *data, struct hop_err *e)
+{
+    const struct hop_examples *x = &data->x;
+    const struct k_now *now = &data->now;
+    struct hop_device *d = data->device;
+    int rc = copy_in(d, now->x8.p, x->x, (size_t)now->x8.n, e);
+
+    if (!rc)
+        rc = copy_in(d, now->x32.p, x->x, (size_t)now->x32.n * sizeof(float), e);
+    if (!rc)
+        rc = copy_in(d, now->y.p, x->y, (size_t)now->y.n * sizeof(int32_t), e);
+    if (!rc)
+        rc = copy_in(d, now->t.p, x->t, (size_t)now->t.n * sizeof(float), e);
+    if (!rc)
+        rc = copy_in(d, now->mean.p, x->mean, (size_t)now->mean.n * sizeof(float), e);
+    if (!rc)
+        rc = copy_in(d, now->inv_std.p, x->inv_std, (size_t)now->inv_std.n * sizeof(float), e);
+    if (!rc)
+        rc = copy_in(d, now->class_weight.p, x->class_weight,
+                     (size_t)now->class_weight.n * sizeof(float), e);
+    return rc ? rc : sync(d, e);
+}
+
+int
+hop_cuda_bind(struct hop_device *d, const struct hop_examples *x, struct hop_data **out,
+              struct hop_err *e)
+{
+    struct hop_data *data;
+    int rc;
+
+    *out = NULL;
+    if (!(data = hop_alloc(1, sizeof *data, e)))
+        return HOP_ENOMEM;
+    data->device = d;
+    data->x = *x;
+    rc = d->driver->alloc(d->context, lay_out_examples(data), &data->memory, e);
+    if (!rc) {
+        lay_out_examples(data);
+        rc = upload(data, e);
+    }
+    if (rc)
+        hop_cuda_unbind(data);
+    else
+        *out = data;
+    return rc;
+}
+
+void
+hop_cuda_unbind(struct hop_data *x)
+{
+    x->device->driver->free(x->device->context, x->memory);
+    free(x);
+}

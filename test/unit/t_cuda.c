@@ -1,0 +1,433 @@
+/* What is the device cuda's own, on checked host memory (driver_host.h): places in the arena, the order
+ * of calls, captured steps, failures of every call, what the suites for all devices leave out. */
+#include "engine/cuda/arena.h"
+#include "engine/cuda/driver_host.h"
+#include "engine/cuda/kernels.h"
+#include "engine_test.h"
+#include "tap.h"
+
+static const struct hop_device_ops *ref, *dev;
+
+/* ---- 1 the arena ---- */
+
+enum { N_PIECES = 40 };
+
+/* Do two pieces that are needed at one time lie over each other, or any where it must not? */
+static bool
+is_sound(const struct hop_cuda_piece *p, int n, size_t total)
+{
+    for (int i = 0; i < n; i++) {
+        if (p[i].first > p[i].last)
+            continue;
+        if (p[i].offset % HOP_CUDA_ALIGN || p[i].offset + p[i].bytes > total)
+            return false;
+        for (int j = 0; j < i; j++)
+            for (int t = p[i].first; t <= p[i].last; t++)
+                if (t >= p[j].first && t <= p[j].last && p[i].bytes && p[j].bytes &&
+                    p[i].offset < p[j].offset + p[j].bytes &&
+                    p[j].offset < p[i].offset + p[i].bytes)
+                    return false;
+    }
+    return true;
+}
+
+/* The most that is needed at one time: no plan can do with less. */
+static size_t
+peak(const struct hop_cuda_piece *p, int n, int n_steps)
+{
+    size_t max = 0, sum;
+
+    for (int t = 0; t < n_steps; t++) {
+        sum = 0;
+        for (int i = 0; i < n; i++)
+            sum += t >= p[i].first && t <= p[i].last ? p[i].bytes : 0;
+        max = sum > max ? sum : max;
+    }
+    return max;
+}
+
+static void
+test_arena(void)
+{
+    struct hop_cuda_piece p[N_PIECES];
+    struct hop_err e = {0};
+    size_t total, least;
+    int n_bad = 0, n_wide = 0;
+    uint32_t r[4];
+
+    for (uint32_t k = 0; k < 2000; k++) {
+        int n = 1 + (int)(k % N_PIECES);
+
+        for (int i = 0; i < n; i++) {
+            hop_philox(7, k, (uint32_t)i, 0, 0, r);
+            p[i].bytes = r[0] % 5000;
+            p[i].first = (int)(r[1] % 20);
+            p[i].last = p[i].first + (int)(r[2] % 8) - 1;
+        }
+        if (hop_cuda_arena_plan(p, n, &total, &e))
+            die("arena", &e);
+        least = peak(p, n, 30);
+        n_bad += !is_sound(p, n, total) || total < least;
+        n_wide += total > 2 * least + N_PIECES * HOP_CUDA_ALIGN;
+    }
+    ok(!n_bad, "arena: no two pieces lie over each other while both are needed (%d of 2000 do)",
+       n_bad);
+    ok(!n_wide, "arena: never twice as wide as what is needed at one time (%d of 2000 are)", n_wide);
+    p[0] = (struct hop_cuda_piece){.bytes = 1000, .first = 0, .last = 3};
+    p[1] = (struct hop_cuda_piece){.bytes = 900, .first = 4, .last = 5};
+    if (hop_cuda_arena_plan(p, 2, &total, &e))
+        die("arena", &e);
+    ok(total == 1024 && !p[1].offset, "arena: bytes are used again");
+}
+
+/* ---- 2 kernels ---- */
+
+/* A convolution's weight gradient by chunks of images is that by single images. */
+static void
+test_chunks(void)
+{
+    struct k_conv c = {.n = 0, .H = 4, .W = 5, .C = 3, .K = 2, .P = 4, .Q = 5, .kh = 3, .kw = 3,
+                       .Cg = 3, .Kg = 2, .stride_h = 1, .stride_w = 1, .dilation_h = 1,
+                       .dilation_w = 1, .pad_top = 1, .pad_left = 1};
+    enum { N = 11, W = 3 * 3 * 3 * 2 + 2 };
+    float x[N * 60], dy[N * 40], part[N * W], sum[W], first[W];
+    int n_bad = 0;
+
+    for (int i = 0; i < N * 60; i++)
+        x[i] = uniform(1, (uint64_t)i);
+    for (int i = 0; i < N * 40; i++)
+        dy[i] = uniform(2, (uint64_t)i);
+    for (c.n = 1; c.n <= N; c.n++)
+        for (int64_t chunk = 1; chunk <= 16; chunk *= 2) {
+            int64_t n_chunks = (c.n + chunk - 1) / chunk;
+            struct k_conv_dw_args dw = {{x, N * 60}, {dy, N * 40}, {part, n_chunks * W}, c, chunk};
+            struct k_tree_args tree = {{part, n_chunks * W}, {sum, W}, n_chunks, W, 0};
+
+            hop_cuda_host_run(K_conv_dw, n_chunks * W, &dw);
+            hop_cuda_host_run(K_tree, W, &tree);
+            if (chunk == 1)
+                memcpy(first, sum, sizeof sum);
+            n_bad += memcmp(first, sum, sizeof sum) != 0;
+        }
+    ok(!n_bad, "chunks of images change no bit of a weight gradient");
+}
+
+/* Every kernel's buffers are named: a struct of n spans, and numbers, has n rows. */
+static void
+test_rows(void)
+{
+    int n_bad = 0;
+
+    for (int k = 0; k < HOP_CUDA_N_KERNELS; k++) {
+        const struct hop_cuda_kernel_row *row = &hop_cuda_kernel_rows[k];
+
+        for (int i = 0; i < K_MAX_SPANS && row->spans[i].element; i++) {
+            n_bad += row->spans[i].offset + sizeof(struct k_span) > row->args_size;
+            n_bad += !strchr("rwu", row->spans[i].mode);
+            for (int j = 0; j < i; j++)
+                n_bad += row->spans[j].offset == row->spans[i].offset;
+        }
+        n_bad += !row->spans[0].element || row->args_size > 4096;
+    }
+    ok(!n_bad, "%d kernels: their buffers lie in their arguments, which fit a launch",
+       HOP_CUDA_N_KERNELS);
+}
+
+/* ---- 3 calls ---- */
+
+static void
+train(struct test_run *t, int i_pass)
+{
+    struct hop_pass pass = {.shuffle_key = 4, .dropout_key = 5, .visit = 1, .i_pass = i_pass};
+    struct hop_result r;
+    struct hop_err e = {0};
+
+    if (t->ops->train(t->p, t->x, &pass, &r, &e))
+        die("train", &e);
+}
+
+static void
+test_calls(void)
+{
+    struct hop_net *net = make_net("8,8,3", SMOOTH);
+    struct hop_plan_spec spec = make_spec(net, 8, "adam", "{}");
+    struct test_data x = make_data(net, 43, 22);
+    struct hop_state s = make_state(net, spec.optim, 5);
+    struct test_run t = start(dev, &spec, &x);
+    struct hop_cuda_host_counts a, b;
+    struct hop_err e = {0};
+
+    if (dev->load(t.p, &s, &e))
+        die("load", &e);
+    a = hop_cuda_host_counts;
+    train(&t, 0);
+    b = hop_cuda_host_counts;
+    ok(b.n_captures == a.n_captures + 1 && b.n_graph_launches == a.n_graph_launches + 4,
+       "the first step and tail run launch by launch, the rest as a captured step");
+    ok(b.n_syncs == a.n_syncs + 1, "a pass waits once");
+    train(&t, 1);
+    a = hop_cuda_host_counts;
+    ok(a.n_captures == b.n_captures + 1 && a.n_graph_launches == b.n_graph_launches + 6,
+       "the tail is captured in the second pass");
+    train(&t, 2);
+    b = hop_cuda_host_counts;
+    ok(b.n_launches == a.n_launches && b.n_allocs == a.n_allocs &&
+           b.n_captures == a.n_captures && b.n_graph_launches == a.n_graph_launches + 6,
+       "then a pass is graphs alone, without new memory");
+    ok(b.n_syncs == a.n_syncs + 1 && b.n_copies_in == a.n_copies_in + 2 &&
+           b.n_copies_out == a.n_copies_out + 1,
+       "and one wait, two copies in, one out");
+    stop(&t);
+    ok(!hop_cuda_host_counts.n_live && !hop_cuda_host_counts.n_contexts, "nothing stays behind");
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+/* All a visit does; the first failure's code. */
+static int
+visit(const struct hop_plan_spec *spec, const struct test_data *x, struct hop_state *s,
+      struct hop_err *e)
+{
+    struct hop_pass pass = a_pass;
+    struct hop_device *d = NULL;
+    struct hop_plan *p = NULL;
+    struct hop_data *data = NULL;
+    struct hop_result r;
+    float out[11 * N_CLASSES];
+    int rc;
+
+    if ((rc = dev->open(0, 1, &d, e)) || (rc = dev->compile(d, spec, &p, e)) ||
+        (rc = dev->load(p, s, e)) || (rc = dev->bind(d, &x->x, &data, e)))
+        goto end;
+    for (pass.i_pass = 0; pass.i_pass < 3 && !rc; pass.i_pass++)
+        rc = dev->train(p, data, &pass, &r, e);
+    if (!rc)
+        rc = dev->evaluate(p, data, out, &r, e);
+    if (!rc)
+        rc = dev->store(p, s, e);
+end:
+    if (data)
+        dev->unbind(data);
+    dev->plan_free(p);
+    if (d)
+        dev->close(d);
+    return rc;
+}
+
+/* Whichever call fails: the error comes out, nothing stays behind, and the next visit works. */
+static void
+test_failures(void)
+{
+    struct hop_net *net = make_net("5,5,3", LAYER("Rescaling", "\"scale\":0.5") CONV(2, 3, 3, 1, same, relu)
+                                                BNORM DROPOUT(0.3) FLATTEN);
+    struct hop_plan_spec spec = make_spec(net, 4, "adam", "{\"clipnorm\":1}");
+    struct test_data x = make_data(net, 11, 22);
+    struct hop_state s = make_state(net, spec.optim, 5);
+    int n_wrong = 0, n_kept = 0, n = 0, rc;
+    struct hop_err e;
+
+    do {
+        e = (struct hop_err){0};
+        hop_cuda_host_fail(++n);
+        rc = visit(&spec, &x, &s, &e);
+        n_wrong += rc && (rc != e.code || (rc != HOP_EDEV && rc != HOP_ENOMEM));
+        n_kept += hop_cuda_host_counts.n_live || hop_cuda_host_counts.n_contexts;
+    } while (rc && n < 10000);
+    hop_cuda_host_fail(0);
+    ok(n > 100 && !rc, "a visit makes %d calls that may fail", n - 1);
+    ok(!n_wrong, "each failure comes out as one (%d do not)", n_wrong);
+    ok(!n_kept, "none leaves memory behind (%d do)", n_kept);
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+static void
+test_refusal(void)
+{
+    struct hop_net *net = make_net("7", DENSE(4, relu));
+    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
+    struct hop_layer_kind strange = *net->layers[0].kind;
+    struct hop_device *d;
+    struct hop_plan *p;
+    struct hop_err e = {0};
+    int rc;
+
+    strange.name = "Strange";
+    strange.op = "StrangeOperation";
+    net->layers[0].kind = &strange;
+    if (dev->open(0, 1, &d, &e))
+        die("open", &e);
+    rc = dev->compile(d, &spec, &p, &e);
+    ok(rc == HOP_EFORMAT && !p && strstr(e.what, "Strange"), "a layer it lacks: %s", e.what);
+    dev->close(d);
+    hop_net_free(net);
+}
+
+/* ---- 4 no bit differs from ref's ---- */
+
+static void
+passes(const struct hop_device_ops *ops, const struct hop_plan_spec *spec,
+       const struct test_data *x, struct hop_state *s)
+{
+    struct test_run t = start(ops, spec, x);
+    struct hop_err e = {0};
+
+    if (ops->load(t.p, s, &e))
+        die("load", &e);
+    for (int i = 0; i < 3; i++)
+        train(&t, i);
+    if (ops->store(t.p, s, &e))
+        die("store", &e);
+    stop(&t);
+}
+
+static void
+compare(const char *name, const struct hop_plan_spec *spec, const struct test_data *x)
+{
+    struct hop_state a = make_state(spec->net, spec->optim, 5);
+    struct hop_state b = make_state(spec->net, spec->optim, 5);
+    bool is_equal;
+
+    passes(ref, spec, x, &a);
+    passes(dev, spec, x, &b);
+    is_equal = a.step == b.step && !memcmp(a.weights, b.weights, spec->net->n_params * sizeof(float));
+    for (int i = 0; i < HOP_MAX_SLOTS; i++)
+        is_equal =
+            is_equal && !memcmp(a.slots[i], b.slots[i], spec->net->n_trainable * sizeof(float));
+    ok(is_equal, "ref's bits: %s", name);
+    clear_state(&a);
+    clear_state(&b);
+}
+
+/* Rules that the list of engine_test.h leaves out, and schedules. */
+static void
+test_optimizers(void)
+{
+    static const struct {
+        const char *name, *hyper;
+    } rows[] = {
+        {"adam", "{\"amsgrad\":true,\"weight_decay\":0.01}"},
+        {"adamw", "{\"amsgrad\":true,\"clipvalue\":0.01}"},
+        {"rmsprop", "{\"momentum\":0.9}"},
+        {"rmsprop", "{\"centered\":true}"},
+        {"rmsprop", "{\"momentum\":0.5,\"centered\":true,\"global_clipnorm\":0.1}"},
+        {"lion", "{\"lr\":0.01,\"weight_decay\":0.1}"},
+        {"sgd", "{\"momentum\":0.9,\"schedule\":\"exponential\",\"decay_steps\":3,\"decay_rate\":0.5}"},
+        {"sgd", "{\"schedule\":\"cosine\",\"decay_steps\":9,\"warmup_steps\":4}"},
+        {"adam", "{\"schedule\":\"onecycle\",\"decay_steps\":12}"},
+        {"adamw", "{\"schedule\":\"piecewise\",\"boundaries\":[2,5],\"factors\":[1,0.5,0.1],\"decay\":0.1}"},
+        {"nadam", "{\"schedule\":\"polynomial\",\"decay_steps\":9,\"power\":2}"},
+        {"adagrad", "{\"schedule\":\"inverse_time\",\"decay_steps\":2,\"decay_rate\":0.5}"},
+    };
+    struct hop_net *net = make_net("8,8,3", SMOOTH);
+    struct test_data x = make_data(net, 27, 22);
+    struct hop_err e = {0};
+    char name[200];
+
+    for (size_t i = 0; i < HOP_LEN(rows); i++) {
+        struct hop_plan_spec spec = make_spec(net, 8, rows[i].name, rows[i].hyper);
+        struct hop_json *j;
+
+        if (hop_json_parse(rows[i].hyper, strlen(rows[i].hyper), "test", &j, &e) ||
+            hop_lr_parse(j, "test", &spec.lr, &e))
+            die(rows[i].hyper, &e);
+        hop_json_free(j);
+        snprintf(name, sizeof name, "%s %s", rows[i].name, rows[i].hyper);
+        compare(name, &spec, &x);
+    }
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+/* One plan, shards of many sizes, most with a tail of their own; then evaluated by the same plan. */
+static void
+test_shards(void)
+{
+    struct hop_net *net = make_net("6,6,3", CONV(4, 3, 3, 1, same, elu) BNORM DROPOUT(0.2) FLATTEN);
+    struct hop_plan_spec spec = make_spec(net, 16, "sgd", "{\"momentum\":0.9}");
+    struct hop_state s[2] = {make_state(net, spec.optim, 5), make_state(net, spec.optim, 5)};
+    const struct hop_device_ops *ops[2] = {ref, dev};
+    struct hop_result r[2];
+    struct hop_err e = {0};
+    bool is_equal = true;
+    int64_t live = 0;
+
+    for (int k = 0; k < 2; k++) {
+        struct test_data x = make_data(net, 5, 1);
+        struct test_run t = start(ops[k], &spec, &x);
+
+        clear_data(&x); /* bound data of cuda are its own; ref's are not read before the next bind */
+        if (ops[k]->load(t.p, &s[k], &e))
+            die("load", &e);
+        for (int n = 1; n < 40; n += n < 20 ? 1 : 5) {
+            x = make_data(net, n, (uint64_t)n);
+            ops[k]->unbind(t.x);
+            if (ops[k]->bind(t.d, &x.x, &t.x, &e))
+                die("bind", &e);
+            train(&t, n);
+            train(&t, n + 1);
+            if (ops[k]->evaluate(t.p, t.x, NULL, &r[k], &e))
+                die("evaluate", &e);
+            clear_data(&x);
+        }
+        live = hop_cuda_host_counts.n_live;
+        if (ops[k]->store(t.p, &s[k], &e))
+            die("store", &e);
+        stop(&t);
+    }
+    is_equal = !memcmp(s[0].weights, s[1].weights, net->n_params * sizeof(float)) &&
+               !memcmp(s[0].slots[0], s[1].slots[0], net->n_trainable * sizeof(float)) &&
+               r[0].loss == r[1].loss && r[0].n_correct == r[1].n_correct;
+    ok(is_equal, "ref's bits: shards of 24 sizes, trained on and evaluated by one plan");
+    ok(live < 24, "few programs are kept (%d pieces of memory)", (int)live);
+    clear_state(&s[0]);
+    clear_state(&s[1]);
+    hop_net_free(net);
+}
+
+/* Every net of the zoo that is not too big for this becomes a plan. */
+static void
+test_zoo(void)
+{
+    static const char *const nets[] = {"cifar10-cnn1", "cifar10-cnn2", "cifar10-cnn3", "lenet5",
+                                       "mlp", "resnet9", "resnet20", "mobilenet-small"};
+
+    for (size_t i = 0; i < HOP_LEN(nets); i++) {
+        struct hop_net *net = read_net(nets[i]);
+        struct hop_plan_spec spec = make_spec(net, 2, "adam", "{}");
+        struct hop_device *d;
+        struct hop_plan *p;
+        struct hop_err e = {0};
+
+        if (dev->open(0, 1, &d, &e) || dev->compile(d, &spec, &p, &e))
+            die(nets[i], &e);
+        ok(dev->plan_bytes(p) > net->n_params * 4 * sizeof(float), "%s: %.1f MB at batch 2", nets[i],
+           (double)dev->plan_bytes(p) / 1e6);
+        dev->plan_free(p);
+        dev->close(d);
+        hop_net_free(net);
+    }
+}
+
+int
+main(void)
+{
+    struct hop_err e = {0};
+    int index;
+
+    if (hop_device_find("ref", &ref, &index, &e))
+        die("ref", &e);
+    dev = hop_cuda_device(hop_cuda_host_driver());
+    test_arena();
+    test_chunks();
+    test_rows();
+    test_calls();
+    test_failures();
+    test_refusal();
+    test_optimizers();
+    test_shards();
+    test_zoo();
+    return tap_end();
+}
