@@ -2,7 +2,8 @@
  * every net of the zoo, all three passes, usual batches and their tails. Each must be deterministic,
  * on tensor cores in bfloat16, within the workspace, and the choice for sm_90 the one in
  * test/golden/cudnn/plans-sm_90.jsonl. A line of it that changes means other bits on GPUs: look at it,
- * say so in NEWS.md, and make the file anew: t_conv_plan --write > FILE.
+ * say so in NEWS.md, and make the file anew: t_conv_plan --write > FILE. On a machine with a GPU,
+ * t_conv_plan --here prints its true properties, as test/golden/cudnn/sm_90.json has them.
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -281,12 +282,30 @@ test_errors(void)
     free(json);
 }
 
+/* The properties of the first GPU. */
+static int
+print_here(void)
+{
+    struct hop_err e = {0};
+    char *text;
+
+    if (hop_cudnn_open(&lib, &e) || hop_cudnn_device_text(lib, 0, &text, &e)) {
+        fprintf(stderr, "t_conv_plan: %s\n", e.what);
+        return hop_err_exit(&e);
+    }
+    puts(text);
+    free(text);
+    return 0;
+}
+
 int
 main(int argc, char **argv)
 {
     struct hop_err e = {0};
     char first[100], *golden;
 
+    if (argc > 1 && !strcmp(argv[1], "--here"))
+        return print_here();
     is_writing = argc > 1 && !strcmp(argv[1], "--write");
     if (hop_cudnn_open(&lib, &e)) {
         ok(true, "no plans # skip %s", e.what);

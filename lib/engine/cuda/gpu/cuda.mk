@@ -25,7 +25,7 @@ CUDA_SRC := $(filter-out %_host.c,$(wildcard lib/engine/cuda/*.c)) $(wildcard li
 CUDA_SRC := $(if $(CUDNN),$(CUDA_SRC),$(filter-out %/cudnn.c %/conv_plan.c %/plan_set.c %/fast_cudnn.c,$(CUDA_SRC)) \
 	$(wildcard lib/engine/cuda/gpu/absent/*.c))
 PLUGINS = $(if $(and $(HAS_CUDA),$(wildcard lib/engine/cuda/device.c)),$B/lib/hop/hop-cuda.so)
-CUDA_UNIT := $(if $(HAS_CUDA),$(patsubst test/unit/cuda/%.c,$B/test/%,$(filter-out $(if $(CUDNN),,%/t_conv_plan.c),\
+CUDA_UNIT := $(if $(HAS_CUDA),$(patsubst test/unit/cuda/%.c,$B/test/%,$(filter-out $(if $(CUDNN),,%/t_conv_plan.c %/t_conv_gpu.c),\
 	$(wildcard test/unit/cuda/t_*.c))))
 
 # ---- the plugin ----
@@ -56,7 +56,13 @@ $B/lib/hop/hop-cuda.so: $(CUDA_OBJ) $B/pic/libhop.a lib/engine/cuda/gpu/plugin.m
 	$Q$(CC) -shared $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@.new $(CUDA_OBJ) $B/pic/libhop.a -Wl,--gc-sections \
 		-Wl,--version-script=lib/engine/cuda/gpu/plugin.map $(if $(SAN),,-Wl,-z,defs) \
 		-L$(CUDA)/lib64 -lcudart_static -lrt -lpthread -ldl -lm && mv $@.new $@
-$(CUDA_UNIT): $B/test/%: $B/test/unit/cuda/%.o $B/pic/libhop.a $B/libhop-engine.a $B/libhop.a
+# With the plugin's own parts: on a GPU.
+$B/test/t_conv_gpu: $B/test/unit/cuda/t_conv_gpu.o $(CUDA_OBJ) $B/pic/libhop.a $B/libhop.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$Q$(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(CUDA_OBJ) $B/pic/libhop.a $B/libhop.a $(PKG_LIBS) \
+		-L$(CUDA)/lib64 -lcudart_static -lrt -lpthread -ldl -lm
+$(filter-out %/t_conv_gpu,$(CUDA_UNIT)): $B/test/%: $B/test/unit/cuda/%.o $B/pic/libhop.a $B/libhop-engine.a $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$Q$(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $B/pic/libhop.a $B/libhop-engine.a $B/libhop.a $(PKG_LIBS) $(DNNL_LIBS) -ldl -lm
