@@ -2,7 +2,8 @@
 #
 # Overrides go on the command line or into config.mk (not tracked): CC CFLAGS LDFLAGS PREFIX
 # DESTDIR B (build folder) SAN=address,undefined DEV=1 (warnings are errors) V=1 (show commands)
-# DNNL= (build without oneDNN).
+# DNNL= (build without oneDNN) CUDA= (without the device cuda), CUDA=/DIR (the toolkit there),
+# CUDNN_DIR=/DIR (cuDNN there: include/cudnn.h).
 
 VERSION = 0.1.0
 
@@ -12,6 +13,7 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
+PLUGINDIR ?= $(PREFIX)/lib/hop
 MANDIR ?= $(DATADIR)/man
 comma := ,
 B ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
@@ -60,6 +62,8 @@ HOP_LDFLAGS = $(HOP_SAN)
 # Loops over channels are written so that vectorising them changes no order of operations.
 FAST_CFLAGS = -O3 -fno-math-errno -fno-trapping-math
 
+include lib/engine/cuda/gpu/cuda.mk
+
 # ---- files ----
 
 TOOLS = hop-shard hop-search hop-schedule hop-visit hop-train hop-eval
@@ -76,11 +80,13 @@ CUDA_HOST_OBJ := $(patsubst %.c,$B/%.o,$(shell grep -L 'include <cu' lib/engine/
 TOOL_OBJ = $B/tools/tool.o $B/tools/version.o
 BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
 UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
+UNIT += $(CUDA_UNIT)
 EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
 # bench_peak is written for oneDNN 2.
 BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(filter-out $(if $(filter 2,$(DNNL_MAJOR)),,%/bench_peak.c),$(wildcard test/bench/*.c)))
 SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh)
 
+.DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
@@ -88,7 +94,7 @@ SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/benc
 	uninstall clean distclean lint format help demo missing FORCE
 
 ## all: build every tool into $B/bin (default)
-all: $(BINS)
+all: $(BINS) $(PLUGINS)
 
 ## unit: build the unit tests
 unit: $(UNIT)
@@ -101,12 +107,12 @@ missing:
 
 # Files that change only when their text does: everything is rebuilt when compiler or flags change,
 # an archive when a source file comes or goes.
-$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(DNNL_FILE)
-$B/version.list: TEXT = $(VERSION) $(DATADIR)
+$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(DNNL_FILE) $(CUDA) $(CUDA_TEXT) $(if $(HAS_CUDA),$(NVCCFLAGS))
+$B/version.list: TEXT = $(VERSION) $(DATADIR) $(PLUGINDIR)
 $B/libhop.list: TEXT = $(LIB_OBJ)
 $B/libhop-engine.list: TEXT = $(ENGINE_OBJ)
 $B/libhop-cuda-host.list: TEXT = $(CUDA_HOST_OBJ)
-$B/flags $B/version.list $B/libhop.list $B/libhop-engine.list $B/libhop-cuda-host.list: FORCE | missing
+$B/flags $B/version.list $B/libhop.list $B/libhop-engine.list $B/libhop-cuda-host.list $B/pic/libhop.list: FORCE | missing
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(TEXT)' >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
@@ -123,9 +129,9 @@ $B/lib/engine/cpu/%.o: FLAGS_HERE = $(FAST_CFLAGS) $(OMP_CFLAGS)
 $B/lib/engine/cpu/dn_load.o: FLAGS_HERE = -DHOP_DNNL_FILE='"$(DNNL_FILE)"'
 $B/lib/net/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/tools/version.o: $B/version.list
-$B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' \
+$B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' -DHOP_PLUGINDIR='"$(PLUGINDIR)"' \
 	-DHOP_COMPILER='"$(shell $(CC) --version | head -n 1)"' -DHOP_FLAGS='"$(CFLAGS) $(SAN)"' \
-	-DHOP_LIBRARIES='"$(foreach p,$(PKGS),$p $(shell $(PKG_CONFIG) --modversion $p)$(comma)) $(DNNL_TEXT)"'
+	-DHOP_LIBRARIES='"$(foreach p,$(PKGS),$p $(shell $(PKG_CONFIG) --modversion $p)$(comma)) $(DNNL_TEXT)$(comma) $(CUDA_TEXT)"'
 
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
@@ -139,8 +145,9 @@ LINK = $(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 KEEP_OBJ = $(if $(filter Linux,$(shell uname -s)),$(patsubst %,$B/tools/%.o,keep keep_worker turn warm),$B/tools/keep_absent.o)
 ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
-$B/bin/hop-eval: $B/tools/examples.o $B/tools/predict.o
-$B/bin/hop-train: $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
+$B/bin/hop-eval: $B/tools/devices.o $B/tools/examples.o $B/tools/predict.o
+$B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
+$B/bin/hop-schedule: $B/tools/probe_workers.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -227,6 +234,7 @@ install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(DATADIR)/hop $(DESTDIR)$(MANDIR)/man1 \
 		$(DESTDIR)$(MANDIR)/man7
 	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	$(if $(PLUGINS),install -d $(DESTDIR)$(PLUGINDIR) && install -m 755 $(PLUGINS) $(DESTDIR)$(PLUGINDIR))
 	cp -R share/nets share/spaces $(DESTDIR)$(DATADIR)/hop/
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(MANDIR)/man1
 	install -m 644 $(wildcard man/*.7) $(DESTDIR)$(MANDIR)/man7
@@ -236,7 +244,7 @@ uninstall:
 	rm -f $(BINS:$B/bin/%=$(DESTDIR)$(BINDIR)/%) \
 		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man1/%,$(wildcard man/*.1)) \
 		$(patsubst man/%,$(DESTDIR)$(MANDIR)/man7/%,$(wildcard man/*.7))
-	rm -rf $(DESTDIR)$(DATADIR)/hop
+	rm -rf $(DESTDIR)$(DATADIR)/hop $(DESTDIR)$(PLUGINDIR)
 
 ## clean: remove the build folder
 clean:

@@ -53,8 +53,8 @@ find lib tools -name '*.[ch]' | sort | xargs awk '
             bad("<" h "> belongs to " only[h])
         if (h ~ /dnnl/ && FILENAME !~ /^lib\/engine\/cpu\//)
             bad("<" h "> belongs to lib/engine/cpu")
-        if (h ~ /^(cuda|cudnn|cublas)/ && FILENAME !~ /^lib\/engine\/cuda\//)
-            bad("<" h "> belongs to lib/engine/cuda")
+        if (h ~ /^(cuda|cudnn|cublas)/ && FILENAME !~ /^lib\/engine\/cuda\/(gpu\/|[a-z_]*\.cu$)/)
+            bad("<" h "> belongs to lib/engine/cuda/gpu")
     }
     # hop_bug() in err.c speaks before it aborts: for states that no input can reach
     FILENAME !~ /^tools\/tool\.c$|^lib\/base\/err\.c$/ {

@@ -168,7 +168,7 @@ history()
         hop-train --shard "$D/small/train-000.safetensors" <m0
     run_err 2 "\-\-shard: is missing" hop-train <m0
     run_err 2 "\-\-device: unknown device \"gpu\"" hop-train --device gpu --shard "$D/data/train-000.safetensors" <m0
-    run_err 75 "device cuda is not built in" hop-train --device cuda --shard "$D/data/train-000.safetensors" <m0
+    HOP_PLUGINS=$PWD run_err 75 "device cuda is not here" hop-train --device cuda --shard "$D/data/train-000.safetensors" <m0
     run_err 2 "\-\-precision: " hop-train --precision fp8 --device ref --shard "$D/data/train-000.safetensors" <m0
     run_err 2 "\-\-passes: \"0\" is out of range" hop-train --passes 0 --shard x <m0
     run_err 2 "unknown option" hop-train --pass 2 --shard x <m0

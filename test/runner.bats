@@ -66,11 +66,11 @@ unit_program() # NAME TAP_LINE STATUS
     unit_program bad 'not ok 1 - wrong' 1
     unit_program crash 'ok 1 - fine so far' 139
     run -0 sh "$ROOT/test/run-unit.sh" ./good
-    [ "${lines[-1]}" = "unit: 1 passed, 0 failed" ]
+    [ "${lines[-1]}" = "unit: 1 passed, 0 failed, 0 skipped" ]
     run -1 sh "$ROOT/test/run-unit.sh" ./good ./bad
-    [ "${lines[-1]}" = "unit: 1 passed, 1 failed" ]
+    [ "${lines[-1]}" = "unit: 1 passed, 1 failed, 0 skipped" ]
     run -1 sh "$ROOT/test/run-unit.sh" ./good ./crash
-    [ "${lines[-1]}" = "unit: 2 passed, 1 failed" ]
+    [ "${lines[-1]}" = "unit: 2 passed, 1 failed, 0 skipped" ]
     run -1 sh "$ROOT/test/run-unit.sh"
 }
 

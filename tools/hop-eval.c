@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/session.h"
+#include "devices.h"
 #include "examples.h"
 #include "net/metrics.h"
 #include "net/state.h"
@@ -229,6 +230,7 @@ main(int argc, char **argv)
         tool_usage("--predict", a.shards.n ? "takes pictures or tables, not shards" : "needs a picture or table");
     if (!a.want_predict && !a.shards.n)
         tool_usage("--shard", "is missing");
+    tool_devices_init();
     where = a.model && strcmp(a.model, "-") ? a.model : "stdin";
     check(a.model && strcmp(a.model, "-") ? hop_model_open(a.model, true, &m, &e)
                                           : hop_model_read(STDIN_FILENO, where, &m, &e),

@@ -13,6 +13,7 @@
 #include "schedule/replay.h"
 #include "schedule/tasks.h"
 #include "schedule/workers.h"
+#include "probe_workers.h"
 #include "tool.h"
 
 static struct {
@@ -191,8 +192,12 @@ main(int argc, char **argv)
 
     tool_init("hop-schedule", "Plan the visits of a batch of configs.",
               "--data DIR [--workers N|FILE] [--run RUN] [OPTIONS] < configs.jsonl\n"
-              "--data DIR --run RUN --as sh [OPTIONS] < visits.jsonl",
+              "--data DIR --run RUN --as sh [OPTIONS] < visits.jsonl\nprobe",
               rows, true, &argc, argv);
+    if (argc == 2 && !strcmp(argv[1], "probe")) {
+        check(tool_probe_workers(&e), &e);
+        return tool_finish();
+    }
     check_usage(argc, argv);
     check(hop_policy_find(a.policy, &policy, &e), &e);
     check(hop_emitter_find(a.as, &emitter, &e), &e);

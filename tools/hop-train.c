@@ -2,15 +2,17 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "devices.h"
 #include "dry_run.h"
 #include "keep.h"
+#include "probe.h"
 #include "tool.h"
 #include "train_job.h"
 
 static struct train_options o = {
     .precision = "fp32", .threads = 1, .weights_by = "name"};
 static const char *keep, *keep_memory;
-static bool is_dry_run, is_stop;
+static bool is_dry_run, is_probe, is_stop;
 
 static struct hop_opt options[] = {
     {"shard", 's', HOP_OPT_STR, &o.shard, "FILE", "the shard to visit", 0, 0, false},
@@ -38,6 +40,8 @@ static struct hop_opt options[] = {
      "memory for what it keeps (a quarter of the machine's)", 0, 0, false},
     {"stop", 0, HOP_OPT_FLAG, &is_stop, NULL, "only end such processes (of --device, or all)", 0, 0,
      false},
+    {"probe", 0, HOP_OPT_FLAG, &is_probe, NULL,
+     "print what this machine can train on; train nothing", 0, 0, false},
     TOOL_COMMON_OPTIONS};
 
 static const char *
@@ -75,8 +79,9 @@ dry_run(struct hop_err *e)
 static int
 visit(int *status, struct hop_err *e)
 {
+    const struct hop_device_ops *ops;
     int64_t idle_s, max_bytes = 0;
-    int rc = HOP_EOF;
+    int rc = HOP_EOF, index;
 
     *status = 0;
     if (keep && ((rc = hop_parse_duration(keep, "--keep", &idle_s, e)) ||
@@ -84,8 +89,10 @@ visit(int *status, struct hop_err *e)
         return rc;
     if (!max_bytes)
         max_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) / 4 * sysconf(_SC_PAGESIZE);
-    if (keep)
-        rc = o.is_init ? HOP_EOF : keep_call(&o, idle_s, max_bytes, status, e);
+    if (keep && (rc = hop_device_find(o.device, &ops, &index, e)))
+        return rc;
+    if (keep) /* a GPU's context is not kept yet */
+        rc = o.is_init || (strcmp(ops->name, "cpu") && strcmp(ops->name, "ref")) ? HOP_EOF : keep_call(&o, idle_s, max_bytes, status, e);
     return rc == HOP_EOF ? train_job_run(&o, STDIN_FILENO, STDOUT_FILENO, NULL, e) : rc;
 }
 
@@ -98,7 +105,7 @@ check_usage(int argc, char **argv)
         tool_usage("--stop", "does not go with the rest");
     if (keep_memory && !keep)
         tool_usage("--keep-memory", "goes with --keep");
-    if (is_stop)
+    if (is_stop || is_probe)
         return;
     if (!o.shard && !o.is_init && !is_dry_run)
         tool_usage("--shard", "is missing");
@@ -115,9 +122,12 @@ main(int argc, char **argv)
 
     tool_init("hop-train", "Train a model on one shard: model in, model out.",
               "--shard FILE [OPTIONS] < MODEL > MODEL\n--init [--shard FILE] < CONFIG > MODEL\n"
-              "--dry-run [--init] < CONFIG_OR_MODEL\n--stop [--device NAME]",
+              "--dry-run [--init] < CONFIG_OR_MODEL\n--stop [--device NAME]\n--probe",
               options, true, &argc, argv);
     check_usage(argc, argv);
+    tool_devices_init();
+    if (is_probe)
+        return tool_probe();
     o.lock_dir = lock_dir(&dir);
     if (o.is_init)
         o.share_dir = tool_share_dir();

@@ -184,8 +184,9 @@ shard_take(struct train_place *p, const char *path, const struct hop_shard **out
 }
 
 static int
-enter(struct train_place *p, int n_slots, int *k, struct hop_err *e)
+enter(struct train_place *p, const char *locks, int n_slots, int *k, struct hop_err *e)
 {
+    (void)locks; /* of the processors: the devices that are kept share them */
     return turns_enter(&call_of(p)->worker->turns, &call_of(p)->turn, p->options->lock_dir, n_slots,
                        k, e);
 }

@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "base/slot.h"
 #include "base/str.h"
+#include "devices.h"
 #include "examples.h"
 #include "net/zoo.h"
 #include "tool.h"
@@ -129,11 +130,11 @@ cold_shard_take(struct train_place *p, const char *path, const struct hop_shard 
 }
 
 static int
-cold_enter(struct train_place *p, int n_slots, int *k, struct hop_err *e)
+cold_enter(struct train_place *p, const char *locks, int n_slots, int *k, struct hop_err *e)
 {
     int fd; /* stays open: the lock goes with the process */
 
-    return hop_slot_take(p->options->lock_dir, "cpu", n_slots, k, &fd, e);
+    return hop_slot_take(p->options->lock_dir, locks, n_slots, k, &fd, e);
 }
 
 static int
@@ -298,17 +299,18 @@ train(struct train_place *place, struct hop_model *m, struct hop_training *t,
     return rc;
 }
 
-/* ref and cpu share the processors: one slot per processor / threads. */
 static int
 enter(struct train_place *place, struct hop_err *e)
 {
     const struct train_options *o = place->options;
-    long n = sysconf(_SC_NPROCESSORS_ONLN) / o->threads;
     const struct hop_device_ops *ops;
-    int index, k, rc;
+    int index, n, k, rc;
+    char locks[64];
 
-    if ((rc = hop_device_find(o->device, &ops, &index, e)) ||
-        (rc = place->enter(place, n < 1 ? 1 : (int)n, &k, e)))
+    if ((rc = hop_device_find(o->device, &ops, &index, e)))
+        return rc;
+    n = tool_device_slots(ops, index, o->threads, locks, sizeof locks);
+    if ((rc = place->enter(place, locks, n, &k, e)))
         return rc;
     if (o->is_pinned && (rc = hop_slot_pin(k, (int)o->threads, e)))
         place->leave(place);

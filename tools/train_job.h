@@ -43,8 +43,8 @@ struct train_place {
     /* The shard at `path`, checked; stays as it is until shard_give. */
     int (*shard_take)(struct train_place *p, const char *path, const struct hop_shard **out,
                       struct hop_err *e);
-    /* Wait for one of n_slots slots of the processors; *k: which. */
-    int (*enter)(struct train_place *p, int n_slots, int *k, struct hop_err *e);
+    /* Wait for one of n_slots slots of the device, whose locks have this name; *k: which. */
+    int (*enter)(struct train_place *p, const char *locks, int n_slots, int *k, struct hop_err *e);
     /* A plan for t's net and spec, loaded with `state`. */
     int (*plan_take)(struct train_place *p, const struct hop_model *m,
                      const struct hop_plan_spec *spec, const struct hop_state *state,

@@ -3,6 +3,13 @@
 #include <stdio.h>
 
 const char hop_share_dir[] = HOP_DATADIR "/hop";
+const char hop_plugin_dir[] = HOP_PLUGINDIR;
+
+const char *
+hop_version(void)
+{
+    return HOP_VERSION;
+}
 
 const char *
 hop_version_text(const char *name)

@@ -128,8 +128,8 @@ struct hop_device_ops {
 };
 
 /* hop_device_find - the table for "auto", "ref", "cpu", "cuda", "cuda:N"; *index is N or 0.
- * auto = the fastest that opens here. Err: HOP_EARG unknown name (lists the known);
- * HOP_EDEV not built in. */
+ * auto = the fastest that can be used here. Err: HOP_EARG unknown name (lists the known);
+ * HOP_EDEV not built in, its plugin missing (engine/plugin.h). */
 int hop_device_find(const char *name, const struct hop_device_ops **ops, int *index,
                     struct hop_err *e) HOP_MUSTUSE;
 
@@ -147,7 +147,8 @@ int hop_pass_told_to_end(struct hop_err *e) HOP_MUSTUSE;
 int hop_examples_check(const struct hop_examples *x, const struct hop_plan_spec *spec,
                        bool wants_labels, struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_device_list - the tables built in, NULL-ended. */
+/* hop_device_list - the tables built in, and of plugins with a usable device; NULL-ended, fastest
+ * first. */
 const struct hop_device_ops *const *hop_device_list(void);
 
 #endif

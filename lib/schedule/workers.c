@@ -28,7 +28,7 @@ static int
 check_keys(const struct hop_json *j, const char *where, struct hop_err *e)
 {
     static const char *const known[] = {"name", "ssh",  "device", "keep",
-                                        "folder", "path", "shards", "hop"};
+                                        "folder", "path", "shards", "hop", "probe"};
     void *it;
     size_t i;
 

@@ -9,6 +9,7 @@
  *   folder  where its shards lie; absent = the data folder
  *   path    where hop-train and hop-eval lie there; absent = found by PATH
  *   shards  the names of its shards; absent = every W-th of each split, from its own place on
+ *   probe   what `hop-schedule probe` found out about it: for people, not read
  */
 #ifndef HOP_SCHEDULE_WORKERS_H
 #define HOP_SCHEDULE_WORKERS_H

@@ -2,8 +2,12 @@
  *
  * A problem is made into a plan once, while a net is compiled; running it enqueues on the stream and
  * is allowed in a capture: no memory, no sync. Tensors are NHWC, bfloat16, densely packed, sums in
- * float32; kernels [K,kh,kw,C/groups]; weight gradients float32. A plan's bits depend on the
- * problem, the GPU's architecture and the library's version alone.
+ * float32; kernels [K,kh,kw,C/groups]. Weight gradients and the bias of a forward pass are bfloat16,
+ * too: cuDNN 9 has no ready engines for others, and PyTorch's autocast does the same. A plan's bits
+ * depend on the problem, the GPU and the library's version alone.
+ *
+ * C = 3 keeps cuDNN off its tensor cores: pad the channels of images to a multiple of 8, with zeros in
+ * x and in w.
  */
 #ifndef HOP_ENGINE_CUDA_FAST_H
 #define HOP_ENGINE_CUDA_FAST_H
@@ -24,15 +28,16 @@ struct hop_cuda_conv {
 struct hop_cuda_fast_plan;
 
 struct hop_cuda_fast {
-    const char *version; /* part of the fingerprint: "cudnn-9.19.0" */
+    /* Part of the fingerprint: "cudnn 9.19.0"; "" where there is none, e says why. Opens the library. */
+    const char *(*version)(struct hop_err *e);
     /* Err: HOP_EFORMAT where the library cannot do it deterministically. */
     int (*plan_new)(struct hop_cuda_context *c, const struct hop_cuda_conv *conv,
                     struct hop_cuda_fast_plan **out, size_t *workspace_bytes, struct hop_err *e);
     void (*plan_free)(struct hop_cuda_fast_plan *p);
     /* in, in2, out: of the forward pass x, w, y; data gradient dy, w, dx; weight gradient x, dy,
-     * dw. bias [K] float32 or NULL. out is overwritten. */
+     * dw. bias [K] bfloat16 or NULL. out is overwritten. All 16-byte aligned. */
     int (*run)(struct hop_cuda_fast_plan *p, struct hop_cuda_stream *s, const void *in,
-               const void *in2, const float *bias, void *out, void *workspace, struct hop_err *e);
+               const void *in2, const void *bias, void *out, void *workspace, struct hop_err *e);
 };
 
 #endif

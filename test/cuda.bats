@@ -1,0 +1,175 @@
+# The device cuda where there is no GPU: the plugin as a file, messages, exit statuses. What needs a GPU:
+# test/gpu.
+load lib
+load tiny
+
+PLUGIN=$HOP_BUILD/lib/hop/hop-cuda.so
+CONFIG='{"hop":"config/1","id":"a","model":"shapes-mlp","optimizer":"sgd"}'
+TINY='{"hop":"config/1","id":"a","model":"net.json","optimizer":"sgd","until":1}'
+
+needs_plugin() { [ -e "$PLUGIN" ] || skip "built without the CUDA Toolkit"; }
+# Without a driver: what LD_LIBRARY_PATH or the system has.
+needs_no_gpu() { [ ! -e /dev/nvidiactl ] || skip "there is a GPU here"; }
+dry() { hop-train --init --dry-run "$@" <<<"$CONFIG"; }
+
+# compile FILE.so < C: a shared object.
+compile() { "${CC:-cc}" -std=c11 -shared -fPIC -I"$ROOT/lib" -o "$1" -x c -; }
+
+@test "--version says what the build found" {
+    if [ -e "$PLUGIN" ]; then
+        hop-train --version | grep -E '^libraries: .*, CUDA [0-9]+\.[0-9]+ with(out)? cuDNN.* \(plugin of the device cuda\)$'
+    else
+        hop-train --version | grep '^libraries: .*, no CUDA Toolkit: no device cuda$'
+    fi
+}
+
+@test "the plugin exports one symbol and is linked with no library of CUDA" {
+    needs_plugin
+    run -0 nm -D --defined-only "$PLUGIN"
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *" T hop_plugin" ]]
+    run -0 ldd "$PLUGIN"
+    [[ ! $output =~ lib(cuda|cudart|cudnn|cublas|nv|stdc) ]]
+}
+
+@test "kernels: no spills, no stack to speak of, at most 128 registers, on every architecture" {
+    needs_plugin
+    log=$HOP_BUILD/pic/lib/engine/cuda/kernels.cu.ptxas
+    run -0 awk '
+        /Compiling entry function/ { n++; name = $7; on[$9]++ }
+        /bytes stack frame/ && ($5 > 0 || $9 > 0 || $1 > 256) { print name ": " $0; bad = 1 }
+        /Used [0-9]+ registers/ { used++; for (i = 1; i < NF; i++) if ($i == "Used" && $(i + 1) > 128) { print name ": " $0; bad = 1 } }
+        END { for (a in on) k++; print n " kernels on " k " architectures"; exit bad || n < 100 || used != n || k < 2 }' "$log"
+    echo "$output"
+}
+
+@test "no driver: exit 75, one line with the reason, never another device instead" {
+    needs_plugin
+    needs_no_gpu
+    run_err 75 '^hop-train: device cuda: no usable GPU: .*libcuda' dry --device cuda
+    run_err 75 '^hop-train: device cuda: no usable GPU: ' dry --device cuda:1
+    tiny_data 1
+    tiny_net
+    hop-train --init --device ref --shard data/train-000.safetensors >m <<<"$TINY"
+    run_err 75 '^hop-eval: device cuda: no usable GPU: ' hop-eval --device cuda --shard data/val-000.safetensors <m
+}
+
+@test "the stub of the toolkit is no driver: exit 75 and said" {
+    needs_plugin
+    needs_no_gpu
+    for stub in /usr/local/cuda/lib64/stubs/libcuda.so /usr/lib/*/stubs/libcuda.so; do
+        [ ! -e "$stub" ] || break
+    done
+    [ -e "$stub" ] || skip "no stub of libcuda here"
+    mkdir stub
+    ln -s "$stub" stub/libcuda.so.1
+    LD_LIBRARY_PATH=$PWD/stub run_err 75 '^hop-train: device cuda: no usable GPU: .* stub, not a driver' dry --device cuda
+    LD_LIBRARY_PATH=$PWD/stub dry --device auto | grep -E 'device (cpu|ref)'
+}
+
+@test "no plugin: exit 75, its place and what to do; auto takes what there is" {
+    mkdir empty
+    export HOP_PLUGINS=$PWD/empty
+    run_err 75 '/empty/hop-cuda.so: device cuda is not here: .*\(build hop with the CUDA Toolkit, or use --device cpu\)' dry --device cuda
+    dry | grep -E 'device (cpu|ref)'
+}
+
+@test "plugins: never from a folder that is not absolute, even if it has one" {
+    : >hop-cuda.so
+    for dir in . "" plugins ./plugins; do
+        [ -n "$dir" ] || continue
+        HOP_PLUGINS=$dir run_err 2 'is not absolute' dry --device cuda
+    done
+    HOP_CUDNN=here:/there run_err 2 'is not absolute' dry
+    HOP_PLUGINS= dry >out # empty is unset
+}
+
+@test "what is no plugin, or one of another hop: exit 75 and said" {
+    export HOP_PLUGINS=$PWD
+    echo text >hop-cuda.so
+    run_err 75 'hop-cuda.so: cannot load the plugin: ' dry --device cuda
+    compile hop-cuda.so <<<'int nothing;'
+    run_err 75 'hop-cuda.so: is no plugin of hop' dry --device cuda
+    for wrong in '.abi = 1' '.size = 8' '.layout = 3' '.ops = 0'; do
+        compile hop-cuda.so <<END
+#include "engine/plugin.h"
+static struct hop_device_ops ops = {.abi = HOP_ENGINE_ABI, .size = sizeof ops, .name = "cuda"};
+static struct hop_plugin plugin = {.abi = HOP_PLUGIN_ABI, .size = sizeof plugin, .layout = HOP_PLUGIN_LAYOUT};
+const struct hop_plugin *hop_plugin(const struct hop_plugin_host *host)
+{
+    (void)host;
+    plugin.ops = &ops;
+    plugin = (struct hop_plugin){.abi = plugin.abi, .size = plugin.size, .layout = plugin.layout, .ops = &ops, $wrong};
+    return &plugin;
+}
+END
+        run_err 75 'hop-cuda.so: the plugin is of another version of hop' dry --device cuda
+    done
+    run -0 --separate-stderr dry
+    [ -z "$stderr" ]
+}
+
+# A plugin of the tests' own, with a device that says which number it is given: what the host does with
+# one that works.
+@test "auto takes the plugin's device where one can be used, and asks for the driver first" {
+    compile hop-cuda.so <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "engine/plugin.h"
+static int open_(int index, int n, struct hop_device **d, struct hop_err *e)
+{
+    (void)n; (void)d;
+    e->code = HOP_EDEV;
+    snprintf(e->what, sizeof e->what, "number %d was opened", index);
+    return HOP_EDEV;
+}
+static int count(int *n, struct hop_err *e) { (void)e; *n = 2; return 0; }
+static int describe(int i, bool f, struct hop_device_info *d, struct hop_err *e)
+{
+    (void)f; (void)e;
+    memset(d, 0, sizeof *d);
+    if (i == 0 || getenv("ALL_OLD"))
+        strcpy(d->why_not, "too old");
+    return 0;
+}
+static struct hop_device_ops ops = {.abi = HOP_ENGINE_ABI, .size = sizeof ops, .name = "cuda", .open = open_};
+static struct hop_plugin plugin = {HOP_PLUGIN_ABI, sizeof plugin, HOP_PLUGIN_LAYOUT, &ops, count, describe};
+const struct hop_plugin *hop_plugin(const struct hop_plugin_host *host)
+{
+    host->log(1, "plugin loaded");
+    return &plugin;
+}
+END
+    export HOP_PLUGINS=$PWD
+    run_err 75 'number 3 was opened' dry --device cuda:3
+    mkdir driver
+    compile driver/libcuda.so.1 <<<'int nothing;'
+    LD_LIBRARY_PATH=$PWD/driver run_err 75 'number 0 was opened' dry
+    ALL_OLD=1 LD_LIBRARY_PATH=$PWD/driver dry | grep -E 'device (cpu|ref)'
+    needs_no_gpu
+    run -0 --separate-stderr hop-train --init --dry-run -vv <<<"$CONFIG"
+    [[ $stderr != *"plugin loaded"* ]] # no driver: nothing is loaded
+    [[ $stderr == *"no device cuda: "*libcuda.so.1* ]]
+}
+
+@test "hop-schedule probe: lines that are a file of workers; on stderr why there is no GPU" {
+    mkdir empty
+    HOP_PLUGINS=$PWD/empty run --separate-stderr -0 hop-schedule probe
+    [[ $stderr == "hop-train: "*"device cuda is not here"* ]]
+    [ "${#lines[@]}" -eq 1 ]
+    jq -e '.hop == "worker/1" and (.device == "cpu" or .device == "ref") and (.name | endswith(":cpu")) and
+        .probe.processors >= 1 and .probe.memory_bytes > 1e6 and (.probe.fingerprint | length) > 2' <<<"$output"
+    echo "$output" >workers
+    tiny_data 1
+    tiny_net
+    hop-schedule --data data --workers workers <<<"$TINY" | jq -se 'map(select(.hop == "visit/1")) | length > 0'
+    run_err 2 'unexpected operand' hop-schedule probe more
+}
+
+@test "make without CUDA: no nvcc, no plugin, --version says so" {
+    run -0 make -n V=1 -C "$ROOT" B="$PWD/none" CUDA= all
+    [[ $output != *nvcc* ]]
+    [[ $output != *hop-cuda.so* ]]
+    [[ $output == *"no CUDA Toolkit: no device cuda"* ]]
+}
