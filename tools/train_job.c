@@ -282,7 +282,8 @@ train(struct train_place *place, struct hop_model *m, struct hop_training *t,
     if ((rc = place->plan_take(place, m, &spec, &state, &plan, e)))
         return rc;
     if (!(rc = hop_session_bind(&plan->session, &x->x, e))) {
-        hop_log(HOP_LOG_DEBUG, "%s: plan and examples are ready", x->shard->name);
+        hop_log(HOP_LOG_DEBUG, "%s visit %lld on %s: plan and examples are ready", m->id,
+                (long long)pass.visit, x->shard->name);
         rc = hop_session_train(&plan->session, o->passes ? o->passes : t->conf.passes, &pass,
                                &state, &r, e);
     }
