@@ -54,7 +54,8 @@ hop_cuda_constant(struct hop_cuda_prog *g, const float *from, int64_t n)
     o->next = g->owned;
     g->owned = o;
     g->plan->bytes += (size_t)n * sizeof(float);
-    if (d->driver->copy_in(d->context, d->stream, o->p, from, (size_t)n * sizeof(float), &g->err))
+    if (d->driver->copy_in(d->context, d->stream, o->p, from, (size_t)n * sizeof(float), &g->err) ||
+        d->driver->stream_sync(d->context, d->stream, &g->err)) /* before anything may free it */
         return none;
     return (struct k_f32){o->p, n};
 }
