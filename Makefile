@@ -84,13 +84,13 @@ UNIT += $(CUDA_UNIT)
 EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
 # bench_peak is written for oneDNN 2.
 BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(filter-out $(if $(filter 2,$(DNNL_MAJOR)),,%/bench_peak.c),$(wildcard test/bench/*.c)))
-SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh)
+SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh test/gpu/*.sh)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all unit examples check check-slow check-unit check-bats check-includes check-bare bench install \
+.PHONY: all unit examples check check-slow check-unit check-bats check-includes check-bare check-gpu bench bench-gpu install \
 	uninstall clean distclean lint format help demo missing FORCE
 
 ## all: build every tool into $B/bin (default)
@@ -214,6 +214,14 @@ check-bare:
 ## bench: timings (test/bench/*.sh)
 bench: all examples $(BENCHES)
 	@for b in test/bench/*.sh; do HOP_BUILD=$(abspath $B) sh $$b || exit 1; done
+
+## check-gpu: what only a GPU can tell (skipped where there is none)
+check-gpu: all examples unit
+	@HOP_BUILD=$(abspath $B) sh test/gpu/check.sh
+
+## bench-gpu: timings on a GPU, beside PyTorch (skipped where there is none)
+bench-gpu: all examples $(BENCHES)
+	@HOP_BUILD=$(abspath $B) sh test/gpu/bench.sh
 
 ## lint: tabs, blanks, long functions of C, shellcheck, mandoc; what clang-format would say
 lint:

@@ -22,4 +22,4 @@ for t in "$@"; do
     failed=$((failed + n_bad))
 done
 echo "unit: $passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+[ "$failed" -eq 0 ] && [ $((passed + skipped)) -gt 0 ]

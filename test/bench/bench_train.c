@@ -10,6 +10,7 @@
 #include "base/opt.h"
 #include "base/rng.h"
 #include "engine/engine.h"
+#include "engine/plugin.h"
 #include "net/state.h"
 
 enum { MAX_REPEATS = 99 };
@@ -173,6 +174,8 @@ main(int argc, char **argv)
         b.precision = argv[8];
     for (i = 4; i < argc && i < 8 && !rc; i++)
         rc = hop_parse_int(argv[i], 1, i == 6 ? MAX_REPEATS : 1e6, "argument", numbers[i - 4], &e);
+    if (!rc)
+        rc = hop_plugins_set(getenv("HOP_PLUGINS"), getenv("HOP_CUDNN"), &e);
     if (!rc)
         rc = run(&b, argv[1], argv[2], device, &e);
     if (rc)

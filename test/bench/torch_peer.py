@@ -105,6 +105,7 @@ def main():
         "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
 
 
-if len(sys.argv) != 7 or sys.argv[1] not in NETS:
-    sys.exit(__doc__)
-main()
+if __name__ == "__main__":
+    if len(sys.argv) != 7 or sys.argv[1] not in NETS:
+        sys.exit(__doc__)
+    main()

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "engine/engine.h"
+#include "engine/plugin.h"
 #include "net/state.h"
 #include "tap.h"
 
@@ -191,6 +192,25 @@ clear_state(struct hop_state *s)
     free(s->weights);
     for (int i = 0; i < HOP_MAX_SLOTS; i++)
         free(s->slots[i]);
+}
+
+/* The device that HOP_TEST_DEVICE names, from the plugins in HOP_PLUGINS, or NULL: then a test goes
+ * through those that every machine has. */
+__attribute__((unused)) static const struct hop_device_ops *
+asked_device(void)
+{
+    const char *name = getenv("HOP_TEST_DEVICE");
+    const struct hop_device_ops *ops;
+    struct hop_err e = {0};
+    int index;
+
+    if (!name || !*name)
+        return NULL;
+    if (hop_plugins_set(getenv("HOP_PLUGINS"), getenv("HOP_CUDNN"), &e) ||
+        hop_device_find(name, &ops, &index, &e))
+        die("HOP_TEST_DEVICE", &e);
+    printf("# device %s\n", ops->name);
+    return ops;
 }
 
 /* A device opened, with one plan and data bound. */

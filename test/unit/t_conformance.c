@@ -609,6 +609,12 @@ main(void)
 
     if (hop_device_find("ref", &ref, &index, &e))
         die("ref", &e);
+    if ((dev = asked_device())) {
+        has_bf16 = dev != ref && can_bf16(dev);
+        is_exact = strcmp(dev->name, "cpu");
+        test_device();
+        return tap_end();
+    }
     if (hop_device_find("cpu", &dev, &index, &e)) {
         hop_err_clear(&e);
         dev = ref;

@@ -368,6 +368,12 @@ main(void)
 
     if (hop_device_find("ref", &ref, &index, &e))
         die("ref", &e);
+    if ((dev = asked_device())) {
+        test_device(dev);
+        test_masks();
+        test_refusals();
+        return tap_end();
+    }
     test_device(ref);
     if (hop_device_find("cpu", &dev, &index, &e)) {
         hop_err_clear(&e);

@@ -2,6 +2,7 @@
  * calls with the right arguments on the right stream, errors as exit statuses and words, nothing left
  * open. What only a GPU can tell is test/gpu's. */
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,6 +261,41 @@ test_events(struct hop_cuda_context *c, struct hop_cuda_stream *s)
            "events");
 }
 
+struct elsewhere {
+    struct hop_cuda_context *c;
+    struct hop_cuda_stream *s;
+};
+
+static void *
+sync_twice(void *arg)
+{
+    struct elsewhere *x = arg;
+    struct hop_err e = {0};
+
+    return drv->stream_sync(x->c, x->s, &e) || drv->stream_sync(x->c, x->s, &e) ? NULL : x;
+}
+
+/* CUDA keeps a current context per thread. */
+static void
+test_threads(struct hop_cuda_context *c, struct hop_cuda_stream *s)
+{
+    struct elsewhere x = {c, s};
+    struct hop_cuda_context *other = NULL;
+    struct hop_err e = {0};
+    pthread_t t;
+    void *result = NULL;
+
+    ok(!pthread_create(&t, NULL, sync_twice, &x) && !pthread_join(t, &result) && result, "another thread");
+    called("cuCtxSetCurrent context;cuStreamSynchronize;cuStreamSynchronize;", "another thread");
+    if (drv->open(1, &other, &e))
+        exit(1);
+    fake->log[0] = '\0';
+    ok(!drv->stream_sync(c, s, &e) && !drv->stream_sync(c, s, &e), "two contexts in one thread");
+    called("cuCtxSetCurrent context;cuStreamSynchronize;cuStreamSynchronize;", "two contexts");
+    drv->close(other);
+    fake->log[0] = '\0';
+}
+
 static void
 test_graphs(struct hop_cuda_context *c, struct hop_cuda_stream *s)
 {
@@ -312,6 +348,7 @@ main(int argc, char **argv)
     test_launch(c, s);
     test_events(c, s);
     test_graphs(c, s);
+    test_threads(c, s);
     drv->stream_free(c, s);
     drv->stream_free(c, NULL);
     drv->close(c);

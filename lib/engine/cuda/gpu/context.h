@@ -13,12 +13,16 @@ struct hop_cuda_context {
     const struct hop_cuda_api *api;
     CUdevice device;
     CUcontext context; /* the device's primary one: that of the CUDA runtime and of cuDNN */
+    int64_t id;        /* unlike that of any other of this process */
     char where[32];    /* "device cuda:1" */
     int capability;    /* 90 = 9.0 */
     struct hop_cuda_blas *blas; /* NULL until the first fast plan */
 };
 
 extern const struct hop_cuda_driver hop_cuda_driver_real;
+
+/* hop_cuda_use - the functions, with c made the calling thread's current context. */
+const struct hop_cuda_api *hop_cuda_use(struct hop_cuda_context *c);
 
 /* hop_cuda_capability - of device i, as 10 * major + minor. 80 is what hop needs. */
 enum { HOP_CUDA_CAPABILITY = 80 };

@@ -95,14 +95,36 @@ props(int index, struct hop_cuda_props *out, struct hop_err *e)
 
 /* ---- contexts ---- */
 
+/* CUDA keeps a current context per thread, and a device may be opened by one and used by another. */
+static _Thread_local int64_t current; /* id of the context, 0 none of ours */
+
+static CUresult
+set_current(struct hop_cuda_context *c)
+{
+    CUresult r = c->api->cuCtxSetCurrent(c->context);
+
+    current = r ? 0 : c->id;
+    return r;
+}
+
+const struct hop_cuda_api *
+hop_cuda_use(struct hop_cuda_context *c)
+{
+    if (current != c->id)
+        set_current(c); /* the call that follows says what is wrong */
+    return c->api;
+}
+
 static void
 close_(struct hop_cuda_context *c)
 {
     if (!c)
         return;
     hop_cuda_fast_close(c);
-    if (c->context)
+    if (c->context) {
         c->api->cuDevicePrimaryCtxRelease(c->device);
+        current = current == c->id ? 0 : current;
+    }
     free(c);
 }
 
@@ -127,12 +149,14 @@ check_kernels(const struct hop_cuda_context *c, struct hop_err *e)
 static int
 open_(int index, struct hop_cuda_context **out, struct hop_err *e)
 {
+    static _Atomic int64_t n_opened;
     struct hop_cuda_context *c;
     int rc;
 
     *out = NULL;
     if (!(c = hop_alloc(1, sizeof *c, e)))
         return HOP_ENOMEM;
+    c->id = ++n_opened;
     snprintf(c->where, sizeof c->where, "device cuda:%d", index);
     if ((rc = find(index, &c->api, &c->device, e)) ||
         (rc = hop_cuda_capability(c->api, c->device, &c->capability, e))) {
@@ -147,7 +171,7 @@ open_(int index, struct hop_cuda_context **out, struct hop_err *e)
         rc = hop_cuda_check(c->api->cuDevicePrimaryCtxRetain(&c->context, c->device), c->where,
                             "cannot open", e);
     if (!rc)
-        rc = hop_cuda_check(c->api->cuCtxSetCurrent(c->context), c->where, "cannot open", e);
+        rc = hop_cuda_check(set_current(c), c->where, "cannot open", e);
     if (!rc)
         rc = check_kernels(c, e);
     if (rc) {
@@ -164,7 +188,7 @@ static int
 stream_new(struct hop_cuda_context *c, struct hop_cuda_stream **out, struct hop_err *e)
 {
     CUstream s = NULL;
-    CUresult r = c->api->cuStreamCreate(&s, CU_STREAM_NON_BLOCKING);
+    CUresult r = hop_cuda_use(c)->cuStreamCreate(&s, CU_STREAM_NON_BLOCKING);
 
     *out = (struct hop_cuda_stream *)s;
     return hop_cuda_check(r, c->where, "cannot make a stream", e);
@@ -174,13 +198,13 @@ static void
 stream_free(struct hop_cuda_context *c, struct hop_cuda_stream *s)
 {
     if (s)
-        c->api->cuStreamDestroy((CUstream)s);
+        hop_cuda_use(c)->cuStreamDestroy((CUstream)s);
 }
 
 static int
 stream_sync(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_err *e)
 {
-    return hop_cuda_check(c->api->cuStreamSynchronize((CUstream)s), c->where, "work failed", e);
+    return hop_cuda_check(hop_cuda_use(c)->cuStreamSynchronize((CUstream)s), c->where, "work failed", e);
 }
 
 static int
@@ -188,7 +212,7 @@ alloc(struct hop_cuda_context *c, size_t bytes, void **out, struct hop_err *e)
 {
     CUdeviceptr p = 0;
     char what[64];
-    CUresult r = c->api->cuMemAlloc(&p, bytes ? bytes : 1);
+    CUresult r = hop_cuda_use(c)->cuMemAlloc(&p, bytes ? bytes : 1);
 
     *out = (void *)(uintptr_t)p;
     snprintf(what, sizeof what, "cannot have %.1f MB", (double)bytes / 1e6);
@@ -199,7 +223,7 @@ static void
 free_(struct hop_cuda_context *c, void *p)
 {
     if (p)
-        c->api->cuMemFree((CUdeviceptr)(uintptr_t)p);
+        hop_cuda_use(c)->cuMemFree((CUdeviceptr)(uintptr_t)p);
 }
 
 static int
@@ -208,7 +232,7 @@ host_alloc(struct hop_cuda_context *c, size_t bytes, void **out, struct hop_err 
     CUresult r;
 
     *out = NULL;
-    r = c->api->cuMemAllocHost(out, bytes ? bytes : 1);
+    r = hop_cuda_use(c)->cuMemAllocHost(out, bytes ? bytes : 1);
     return hop_cuda_check(r, c->where, "cannot have pinned memory", e);
 }
 
@@ -216,7 +240,7 @@ static void
 host_free(struct hop_cuda_context *c, void *p)
 {
     if (p)
-        c->api->cuMemFreeHost(p);
+        hop_cuda_use(c)->cuMemFreeHost(p);
 }
 
 static int
@@ -225,7 +249,7 @@ copy_in(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *to_device,
 {
     if (bytes == 0)
         return HOP_OK;
-    return hop_cuda_check(c->api->cuMemcpyHtoDAsync((CUdeviceptr)(uintptr_t)to_device, from_host,
+    return hop_cuda_check(hop_cuda_use(c)->cuMemcpyHtoDAsync((CUdeviceptr)(uintptr_t)to_device, from_host,
                                                     bytes, (CUstream)s),
                           c->where, "copy to the GPU", e);
 }
@@ -236,7 +260,7 @@ copy_out(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *to_host,
 {
     if (bytes == 0)
         return HOP_OK;
-    return hop_cuda_check(c->api->cuMemcpyDtoHAsync(to_host, (CUdeviceptr)(uintptr_t)from_device,
+    return hop_cuda_check(hop_cuda_use(c)->cuMemcpyDtoHAsync(to_host, (CUdeviceptr)(uintptr_t)from_device,
                                                     bytes, (CUstream)s),
                           c->where, "copy from the GPU", e);
 }
@@ -247,7 +271,7 @@ copy(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *to_device,
 {
     if (bytes == 0)
         return HOP_OK;
-    return hop_cuda_check(c->api->cuMemcpyDtoDAsync((CUdeviceptr)(uintptr_t)to_device,
+    return hop_cuda_check(hop_cuda_use(c)->cuMemcpyDtoDAsync((CUdeviceptr)(uintptr_t)to_device,
                                                     (CUdeviceptr)(uintptr_t)from_device, bytes,
                                                     (CUstream)s),
                           c->where, "copy on the GPU", e);
@@ -259,7 +283,7 @@ set(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *p, int byte, si
 {
     if (bytes == 0)
         return HOP_OK;
-    return hop_cuda_check(c->api->cuMemsetD8Async((CUdeviceptr)(uintptr_t)p, (unsigned char)byte,
+    return hop_cuda_check(hop_cuda_use(c)->cuMemsetD8Async((CUdeviceptr)(uintptr_t)p, (unsigned char)byte,
                                                   bytes, (CUstream)s),
                           c->where, "set memory", e);
 }
@@ -275,6 +299,7 @@ launch(struct hop_cuda_context *c, struct hop_cuda_stream *s, int kernel, int64_
 
     if (n == 0)
         return HOP_OK;
+    hop_cuda_use(c);
     if (!(r = hop_cuda_kernel_launch(s, kernel, n, args)))
         return HOP_OK;
     snprintf(what, sizeof what, "kernel %d", kernel);
@@ -285,7 +310,7 @@ static int
 event_new(struct hop_cuda_context *c, struct hop_cuda_event **out, struct hop_err *e)
 {
     CUevent v = NULL;
-    CUresult r = c->api->cuEventCreate(&v, CU_EVENT_DISABLE_TIMING);
+    CUresult r = hop_cuda_use(c)->cuEventCreate(&v, CU_EVENT_DISABLE_TIMING);
 
     *out = (struct hop_cuda_event *)v;
     return hop_cuda_check(r, c->where, "cannot make an event", e);
@@ -295,27 +320,27 @@ static void
 event_free(struct hop_cuda_context *c, struct hop_cuda_event *v)
 {
     if (v)
-        c->api->cuEventDestroy((CUevent)v);
+        hop_cuda_use(c)->cuEventDestroy((CUevent)v);
 }
 
 static int
 event_record(struct hop_cuda_context *c, struct hop_cuda_event *v, struct hop_cuda_stream *s,
              struct hop_err *e)
 {
-    return hop_cuda_check(c->api->cuEventRecord((CUevent)v, (CUstream)s), c->where, "event", e);
+    return hop_cuda_check(hop_cuda_use(c)->cuEventRecord((CUevent)v, (CUstream)s), c->where, "event", e);
 }
 
 static int
 event_sync(struct hop_cuda_context *c, struct hop_cuda_event *v, struct hop_err *e)
 {
-    return hop_cuda_check(c->api->cuEventSynchronize((CUevent)v), c->where, "work failed", e);
+    return hop_cuda_check(hop_cuda_use(c)->cuEventSynchronize((CUevent)v), c->where, "work failed", e);
 }
 
 static int
 capture_begin(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_err *e)
 {
     /* relaxed: a library that loads code on first use may do so, though none should have to */
-    return hop_cuda_check(c->api->cuStreamBeginCapture((CUstream)s, CU_STREAM_CAPTURE_MODE_RELAXED),
+    return hop_cuda_check(hop_cuda_use(c)->cuStreamBeginCapture((CUstream)s, CU_STREAM_CAPTURE_MODE_RELAXED),
                           c->where, "capture", e);
 }
 
@@ -325,12 +350,12 @@ capture_end(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_cu
 {
     CUgraph graph = NULL;
     CUgraphExec exec = NULL;
-    CUresult r = c->api->cuStreamEndCapture((CUstream)s, &graph);
+    CUresult r = hop_cuda_use(c)->cuStreamEndCapture((CUstream)s, &graph);
 
     if (!r && graph)
-        r = c->api->cuGraphInstantiate(&exec, graph, 0);
+        r = hop_cuda_use(c)->cuGraphInstantiate(&exec, graph, 0);
     if (graph)
-        c->api->cuGraphDestroy(graph);
+        hop_cuda_use(c)->cuGraphDestroy(graph);
     *out = (struct hop_cuda_graph *)exec;
     if (!r && !exec)
         r = CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
@@ -341,21 +366,21 @@ static int
 graph_launch(struct hop_cuda_context *c, struct hop_cuda_graph *g, struct hop_cuda_stream *s,
              struct hop_err *e)
 {
-    return hop_cuda_check(c->api->cuGraphLaunch((CUgraphExec)g, (CUstream)s), c->where, "graph", e);
+    return hop_cuda_check(hop_cuda_use(c)->cuGraphLaunch((CUgraphExec)g, (CUstream)s), c->where, "graph", e);
 }
 
 static void
 graph_free(struct hop_cuda_context *c, struct hop_cuda_graph *g)
 {
     if (g)
-        c->api->cuGraphExecDestroy((CUgraphExec)g);
+        hop_cuda_use(c)->cuGraphExecDestroy((CUgraphExec)g);
 }
 
 /* An error of a kernel stays with its context and comes back from every later call that waits. */
 static int
 last_error(struct hop_cuda_context *c, struct hop_err *e)
 {
-    return hop_cuda_check(c->api->cuCtxSynchronize(), c->where, "work failed", e);
+    return hop_cuda_check(hop_cuda_use(c)->cuCtxSynchronize(), c->where, "work failed", e);
 }
 
 const struct hop_cuda_driver hop_cuda_driver_real = {

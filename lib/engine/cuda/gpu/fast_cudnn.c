@@ -19,6 +19,7 @@ struct hop_cuda_blas {
 };
 
 struct hop_cuda_fast_plan {
+    struct hop_cuda_context *context;
     struct hop_cuda_blas *blas; /* the context's */
     struct hop_conv_plan *plan;
 };
@@ -51,6 +52,7 @@ start(struct hop_cuda_context *c, struct hop_err *e)
     struct hop_cuda_blas *b;
     int rc;
 
+    hop_cuda_use(c);
     if (c->blas)
         return HOP_OK;
     if (!(b = hop_alloc(1, sizeof *b, e)))
@@ -66,7 +68,7 @@ start(struct hop_cuda_context *c, struct hop_err *e)
 void
 hop_cuda_fast_close(struct hop_cuda_context *c)
 {
-    if (c->blas)
+    if (c->blas && hop_cuda_use(c))
         hop_cudnn_device_clear(c->blas->lib, &c->blas->here);
     free(c->blas);
     c->blas = NULL;
@@ -126,6 +128,7 @@ plan_new(struct hop_cuda_context *c, const struct hop_cuda_conv *conv,
         return rc;
     if (!(p = hop_alloc(1, sizeof *p, e)))
         return HOP_ENOMEM;
+    p->context = c;
     p->blas = c->blas;
     hop_conv_spec_text(&spec, problem, sizeof problem);
     snprintf(gpu, sizeof gpu, "sm_%d", c->capability);
@@ -151,6 +154,7 @@ run(struct hop_cuda_fast_plan *p, struct hop_cuda_stream *s, const void *in, con
     struct hop_cuda_blas *b = p->blas;
     int rc;
 
+    hop_cuda_use(p->context);
     if (b->stream != (CUstream)s) {
         if ((rc = hop_cudnn_check(b->lib, b->lib->cudnnSetStream(b->here.handle, (CUstream)s),
                                   "stream", e)))

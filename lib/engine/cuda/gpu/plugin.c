@@ -24,7 +24,7 @@ read_free(int i, uint64_t *out, struct hop_err *e)
 
     if ((rc = driver.open(i, &c, e)))
         return rc;
-    rc = hop_cuda_check(c->api->cuMemGetInfo(&n_free, &n_all), c->where, "memory", e);
+    rc = hop_cuda_check(hop_cuda_use(c)->cuMemGetInfo(&n_free, &n_all), c->where, "memory", e);
     *out = n_free;
     driver.close(c);
     return rc;
