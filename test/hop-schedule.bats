@@ -138,7 +138,7 @@ END
     # without barriers that is no error: they come one after the other
     sed 's/"worker":"w1"/"worker":"w0"/; s/"barriers":true,//' plan >slow
     schedule --workers 2 --run run <slow >got
-    [ "$(head -n 1 got | jq '.makespan_s > 1.9 * '"$(head -n 1 plan | jq .makespan_s)")" = true ]
+    [ "$(head -n 1 got | jq '.makespan_s > 1.6 * '"$(head -n 1 plan | jq .makespan_s)")" = true ]
     sed '/"c1","visit":2,/d' plan >bad
     run_err 1 'c1: visit 3 .*out of order' schedule --workers 2 --run run <bad
     sed '/"c1","visit":2,/s/train-001/train-000/' plan >bad
@@ -332,7 +332,7 @@ END
     [[ $stderr == *"4 configs cannot keep 16 workers busy: 75 of 100 parts idle; up to 12 more configs cost no time, or take 4 shards and workers"* ]]
     [ "${#stderr_lines[@]}" -eq 1 ]
     # the last config would have to wait for its first shard, where the others are, with every hop
-    for i in 1 2 3 4 5 6 7 8; do tiny_config "d$i" | sed "s/\"until\":2/\"until\":1,\"passes\":$((i % 4 == 1 ? 30000 : 1))/"; done >uneven
+    for i in 1 2 3 4 5 6 7 8; do tiny_config "d$i" | sed "s/\"until\":2/\"until\":1,\"passes\":$((i % 4 == 1 ? 31111 : 1))/"; done >uneven
     run --separate-stderr -0 hop-schedule --simulate --workers 4 --as plan <uneven
     [[ $stderr =~ order\ free\ --policy\ auto\ would\ take\ ([0-9.]*)\ s\ instead\ of\ ([0-9.]*)\ s ]]
     free=$(hop-schedule -q --simulate --workers 4 --order free --as plan <uneven | jq .makespan_s)

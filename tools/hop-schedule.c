@@ -113,7 +113,9 @@ print_plan(const struct tool_scene *s, const struct hop_policy *policy,
                                .data_dir = a.data, .device = a.device, .keep = a.keep,
                                .nets_dir = a.nets, .retries = a.retries};
 
-    if (policy == &hop_policy_file)
+    if (s->visits)
+        emit.policy = "replay";
+    else if (policy == &hop_policy_file)
         emit.policy = a.policy;
     check(hop_emitter_find(a.as, &emitter, &e), &e);
     check(emitter->emit(&emit, &out, &e), &e);
