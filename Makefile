@@ -37,7 +37,9 @@ DNNL := $(shell printf '%s\n' '$(hash)include <oneapi/dnnl/dnnl.h>' \
 	'hop_found DNNL_VERSION_MAJOR DNNL_VERSION_MINOR DNNL_VERSION_PATCH' '$(hash)endif' \
 	| $(CC) $(CPPFLAGS) -E -P - 2>/dev/null | sed -n '/^hop_found/{s/^hop_found //;s/ /./g;p;}')
 DNNL_MAJOR = $(firstword $(subst ., ,$(DNNL)))
-DNNL_LIBS = $(if $(DNNL),-ldnnl -lgomp)
+# Loaded when a device cpu is opened, not linked (lib/engine/cpu/dn_load.h says why).
+DNNL_FILE ?= libdnnl.$(if $(filter Darwin,$(shell uname -s)),$(DNNL_MAJOR).dylib,so.$(DNNL_MAJOR))
+DNNL_LIBS = $(if $(DNNL),-lgomp -ldl)
 # 3.2 dropped Winograd convolutions on x86 (wants_winograd in lib/engine/cpu/dn.c says where they go).
 NO_WINOGRAD = ; no Winograd: on AVX-512$(comma) wide 3x3 convolutions in float32 take 1.5 to 2.5 times as \
 	long as with oneDNN 2.6
@@ -105,7 +107,7 @@ missing:
 
 # Files that change only when their text does: everything is rebuilt when compiler or flags change,
 # an archive when a source file comes or goes.
-$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(CUDA) $(CUDA_TEXT) $(if $(HAS_CUDA),$(NVCCFLAGS))
+$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(DNNL_FILE) $(CUDA) $(CUDA_TEXT) $(if $(HAS_CUDA),$(NVCCFLAGS))
 $B/version.list: TEXT = $(VERSION) $(DATADIR) $(PLUGINDIR)
 $B/libhop.list: TEXT = $(LIB_OBJ)
 $B/libhop-engine.list: TEXT = $(ENGINE_OBJ)
@@ -124,6 +126,7 @@ $B/%.a: $B/%.list
 
 $B/lib/engine/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/lib/engine/cpu/%.o: FLAGS_HERE = $(FAST_CFLAGS) $(OMP_CFLAGS)
+$B/lib/engine/cpu/dn_load.o: FLAGS_HERE = -DHOP_DNNL_FILE='"$(DNNL_FILE)"'
 $B/lib/net/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/tools/version.o: $B/version.list
 $B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' -DHOP_PLUGINDIR='"$(PLUGINDIR)"' \
@@ -138,10 +141,12 @@ $B/%.o: %.c $B/flags
 LINK = $(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	$(filter %cuda-host.a,$^) $(filter %engine.a,$^) $B/libhop.a $(PKG_LIBS) $(if $(filter %engine.a,$^),$(DNNL_LIBS)) -lm
 
+# A worker process (hop-train --keep) takes descriptors over sockets and /proc.
+KEEP_OBJ = $(if $(filter Linux,$(shell uname -s)),$(patsubst %,$B/tools/%.o,keep keep_worker turn warm),$B/tools/keep_absent.o)
 ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
 $B/bin/hop-eval: $B/tools/devices.o $B/tools/examples.o $B/tools/predict.o
-$B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/weights.o
+$B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
 $B/bin/hop-schedule: $B/tools/probe_workers.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
@@ -172,6 +177,7 @@ $B/examples/%: $B/examples/%.o $B/libhop.a
 	$(call say,LINK,$@)
 	$Q$(LINK)
 
+$B/bench/bench_peak: DNNL_LIBS += -ldnnl
 $B/bench/%: $B/test/bench/%.o $B/libhop-engine.a $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

@@ -89,11 +89,11 @@ TOOLS="hop-shard hop-search hop-schedule hop-visit hop-train hop-eval hop-run"
 }
 
 @test "mains stay short, files too" {
-    for f in "$ROOT"/tools/*.c; do
+    for f in "$ROOT"/tools/hop-*.c; do
         n=$(wc -l <"$f")
         [ "$n" -le 250 ] || { echo "$f: $n lines, 250 at most"; false; }
     done
-    for f in "$ROOT"/lib/*/*.c "$ROOT"/lib/*/*/*.c; do
+    for f in "$ROOT"/tools/*.c "$ROOT"/lib/*/*.c "$ROOT"/lib/*/*/*.c; do
         n=$(wc -l <"$f")
         [ "$n" -le 900 ] || { echo "$f: $n lines, 900 at most"; false; }
     done

@@ -7,7 +7,8 @@
 #include "net/state.h"
 
 struct tool_examples {
-    struct hop_shard shard;
+    const struct hop_shard *shard; /* own, or the caller's */
+    struct hop_shard own;
     struct hop_examples x;
     float *mean, *inv_std, *class_weight;
 };
@@ -16,6 +17,10 @@ struct tool_examples {
  * normalisation and class weights as the config has them. Err: of those. */
 int tool_examples_open(const char *path, struct hop_model *m, const struct hop_training *t,
                        struct tool_examples *x, struct hop_err *e) HOP_MUSTUSE;
+/* tool_examples_of - the same of a shard that is open and outlives x; `path` is for errors. */
+int tool_examples_of(const struct hop_shard *shard, const char *path, struct hop_model *m,
+                     const struct hop_training *t, struct tool_examples *x,
+                     struct hop_err *e) HOP_MUSTUSE;
 void tool_examples_close(struct tool_examples *x);
 
 #endif

@@ -119,13 +119,13 @@ evaluate_shard(const char *path, struct hop_model *m, const struct hop_training 
     float *p = NULL;
 
     check(tool_examples_open(path, m, t, &x, &e), &e);
-    if (sum->n && strcmp(sum->split, x.shard.split))
-        tool_usage(path, "is of split \"%s\", the one before of \"%s\"", x.shard.split, sum->split);
+    if (sum->n && strcmp(sum->split, x.shard->split))
+        tool_usage(path, "is of split \"%s\", the one before of \"%s\"", x.shard->split, sum->split);
     if (!sum->n)
-        choose_metrics(t, &x.shard.info, sum);
-    snprintf(sum->split, sizeof sum->split, "%s", x.shard.split);
-    snprintf(sum->name, sizeof sum->name, "%s", x.shard.name);
-    sum->count = x.shard.count;
+        choose_metrics(t, &x.shard->info, sum);
+    snprintf(sum->split, sizeof sum->split, "%s", x.shard->split);
+    snprintf(sum->name, sizeof sum->name, "%s", x.shard->name);
+    sum->count = x.shard->count;
     if (sum->wants_predictions &&
         !(p = hop_alloc_floats((size_t)x.x.n * (size_t)t->net->output.d[0], &e)))
         tool_die(&e);

@@ -35,6 +35,8 @@ options:
   -w, --workers N|FILE        workers, as for hop-schedule
       --engine NAME           what runs the visits: parallel (parallel)
   -d, --device NAME           device of workers that name none
+      --keep TIME             let hop-train leave processes behind for TIME (10m), so
+                              that visits start faster
       --eval-every N          evaluate every N iterations and after the last (1)
       --eval-train            evaluate on the train shards too
       --policy NAME           as for hop-schedule
@@ -94,7 +96,7 @@ while [ $# -gt 0 ]; do
     -d) option=--device ;;
     esac
     case $option in
-    --output | --data | --workers | --engine | --device | --eval-every | --best | --policy | --retries | --nets)
+    --output | --data | --workers | --engine | --device | --keep | --eval-every | --best | --policy | --retries | --nets)
         [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
@@ -119,7 +121,7 @@ while [ $# -gt 0 ]; do
         [ "$value" = 0 ] || every=$value
         ;;
     --best) best=$value ;;
-    --workers | --device | --policy | --retries | --nets)
+    --workers | --device | --keep | --policy | --retries | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
     --eval-train) plan="$plan $option" ;;

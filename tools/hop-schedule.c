@@ -17,7 +17,7 @@
 #include "tool.h"
 
 static struct {
-    const char *data, *workers, *run, *order, *policy, *as, *device, *nets;
+    const char *data, *workers, *run, *order, *policy, *as, *device, *keep, *nets;
     int64_t iterations, eval_every, retries;
     bool want_eval_train;
 } a = {.order = "cyclic", .policy = "round-robin", .as = "json", .eval_every = 1, .retries = 3};
@@ -45,6 +45,8 @@ static struct hop_opt rows[] = {
      "--as sh: try a visit again that asks for it (3)", 0, 20, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "device of workers that name none", 0, 0,
      false},
+    {"keep", 0, HOP_OPT_STR, &a.keep, "TIME", "hop-train's --keep for workers that name none", 0, 0,
+     false},
     {"nets", 0, HOP_OPT_STR, &a.nets, "DIR", "where nets are found by name", 0, 0, false},
     TOOL_COMMON_OPTIONS};
 
@@ -58,12 +60,17 @@ check(int rc, const struct hop_err *e)
 static void
 check_usage(int argc, char **argv)
 {
+    struct hop_err e = {0};
+    int64_t ignored;
+
     if (argc > 2)
         tool_usage(argv[2], "unexpected operand");
     if (argc == 2 && strcmp(argv[1], "-"))
         tool_usage(argv[1], "unexpected operand: lines come on stdin");
     if (!a.data)
         tool_usage("--data", "is missing");
+    if (a.keep)
+        check(hop_parse_duration(a.keep, "--keep", &ignored, &e), &e);
     if (strcmp(a.order, "cyclic"))
         tool_usage("--order", "unknown order \"%s\" (known: cyclic)", a.order);
 }
@@ -157,7 +164,7 @@ print_plan(const struct hop_sched_in *in, const struct hop_sched *plan,
     struct hop_err e = {0};
     struct hop_emit_in emit = {.in = in, .plan = plan, .tasks = tasks, .workers = workers,
                                .policy = a.policy, .run = a.run, .data_dir = a.data,
-                               .device = a.device, .nets_dir = a.nets, .retries = a.retries};
+                               .device = a.device, .keep = a.keep, .nets_dir = a.nets, .retries = a.retries};
 
     check(hop_emitter_find(a.as, &emitter, &e), &e);
     check(emitter->emit(&emit, &out, &e), &e);

@@ -11,13 +11,40 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "format/json.h"
+#include "format/safetensors.h"
 #include "version.h"
+
+extern char **environ;
 
 bool tool_is_quiet, tool_want_progress, tool_want_help, tool_want_version;
 int tool_verbosity;
 
 static const char *progname = "hop";
-static bool is_progress_shown;
+static _Thread_local bool is_progress_shown;
+static _Thread_local const struct tool_voice *voice;
+
+void
+tool_voice_set(const struct tool_voice *v)
+{
+    voice = v;
+    is_progress_shown = false;
+}
+
+struct tool_voice
+tool_voice_now(void)
+{
+    struct tool_voice own = {STDERR_FILENO, tool_is_quiet, tool_want_progress, tool_verbosity};
+
+    return voice ? *voice : own;
+}
+
+static void
+put(const char *text, size_t n)
+{
+    if (write(tool_voice_now().fd, text, n) < 0) {
+        /* stderr itself is gone: nothing is left to tell it to */
+    }
+}
 
 /* One line, control characters replaced, one write. */
 static void
@@ -37,15 +64,15 @@ say(const char *fmt, ...)
         if ((unsigned char)line[i] < 32 || line[i] == 127)
             line[i] = '?';
     line[n] = '\n';
-    if (write(STDERR_FILENO, line, n + 1) < 0) {
-        /* stderr itself is gone: nothing is left to tell it to */
-    }
+    put(line, n + 1);
 }
 
 static void
 on_log(int level, const char *line)
 {
-    if (level <= (tool_is_quiet ? -1 : tool_verbosity))
+    struct tool_voice v = tool_voice_now();
+
+    if (level <= (v.is_quiet ? -1 : v.verbosity))
         say("%s", line);
 }
 
@@ -123,7 +150,7 @@ tool_warn(const char *fmt, ...)
     char line[1500];
     va_list ap;
 
-    if (tool_is_quiet)
+    if (tool_voice_now().is_quiet)
         return;
     va_start(ap, fmt);
     vsnprintf(line, sizeof line, fmt, ap);
@@ -165,16 +192,19 @@ tool_record(const struct hop_json *j)
 void
 tool_progress(const char *fmt, ...)
 {
+    struct tool_voice v = tool_voice_now();
+    struct hop_str s = {0};
     char line[300];
     va_list ap;
 
-    if (tool_is_quiet || (!tool_want_progress && !isatty(STDERR_FILENO)))
+    if (v.is_quiet || (!v.want_progress && !isatty(v.fd)))
         return;
     va_start(ap, fmt);
     vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "\r\033[K%s: %s", progname, line);
-    fflush(stderr);
+    hop_str_addf(&s, "\r\033[K%s: %s", progname, line);
+    put(hop_str_c(&s), s.n);
+    hop_str_clear(&s);
     is_progress_shown = true;
 }
 
@@ -182,7 +212,7 @@ void
 tool_progress_end(void)
 {
     if (is_progress_shown)
-        fputc('\n', stderr);
+        put("\n", 1);
     is_progress_shown = false;
 }
 
@@ -192,6 +222,28 @@ tool_env(const char *name)
     const char *v = getenv(name);
 
     return v && *v ? v : NULL;
+}
+
+void
+tool_env_digest(char out[17])
+{
+    static const char *const prefixes[] = {"DNNL_", "ONEDNN_", "OMP_",   "GOMP_",  "KMP_",
+                                           "CUDA_", "CUDNN_",  "CUBLAS", "NVIDIA", "LD_"};
+    char hex[HOP_DIGEST_LEN + 1], part[17] = "";
+    uint64_t sum = 0;
+    size_t i, k;
+
+    /* A sum, since the same variables may come in another order. */
+    for (i = 0; environ && environ[i]; i++)
+        for (k = 0; k < HOP_LEN(prefixes); k++)
+            if (!strncmp(environ[i], prefixes[k], strlen(prefixes[k]))) {
+                hop_digest_of(environ[i], strlen(environ[i]), hex);
+                memcpy(part, hex, 16);
+                sum += strtoull(part, NULL, 16);
+            }
+    out[0] = '\0';
+    if (part[0])
+        snprintf(out, 17, "%016llx", (unsigned long long)sum);
 }
 
 /* share/hop beside the bin folder of this program, or share of the source tree it was built in. */

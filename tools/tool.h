@@ -1,4 +1,4 @@
-/* tool - what every main shares: the only exit(), stderr and getenv() of hop. */
+/* tool - what every main shares: the only exit(), stderr and environment of hop. */
 #ifndef HOP_TOOL_H
 #define HOP_TOOL_H
 
@@ -38,6 +38,17 @@ void tool_usage(const char *where, const char *fmt, ...) HOP_PRINTF(2, 3)
 /* tool_warn - a line on stderr unless --quiet. */
 void tool_warn(const char *fmt, ...) HOP_PRINTF(1, 2);
 
+/* What hop-train's worker process says for one call goes to the caller's stderr. */
+struct tool_voice {
+    int fd; /* stderr */
+    bool is_quiet, want_progress;
+    int verbosity;
+};
+/* tool_voice_set - from now on this thread speaks so (borrowed); NULL = as the process does, by its
+ * options. tool_voice_now - how this thread speaks. */
+void tool_voice_set(const struct tool_voice *v);
+struct tool_voice tool_voice_now(void);
+
 /* tool_print - text to stdout. tool_record - one JSON line to stdout, flushed. Both die on error.
  */
 struct hop_json;
@@ -54,6 +65,10 @@ void tool_progress_end(void);
  * was told. */
 const char *tool_env(const char *name);
 const char *tool_share_dir(void);
+
+/* tool_env_digest - of those variables on which numbers may depend: the libraries' own (DNNL_...,
+ * OMP_..., CUDA_..., LD_...). "" when none is set, else 16 hex digits. */
+void tool_env_digest(char out[17]);
 
 /* tool_finish - close stdout and check it; returns the exit status for main. */
 int tool_finish(void);

@@ -12,7 +12,7 @@ show_report(const struct hop_transfer *r)
 {
     const char *p = hop_str_c(&r->report), *end;
 
-    for (; tool_verbosity > 0 && *p; p = end + 1) {
+    for (; tool_voice_now().verbosity > 0 && *p; p = end + 1) {
         end = strchr(p, '\n');
         tool_warn("%.*s", (int)(end - p), p);
     }
@@ -39,7 +39,7 @@ tool_weights(const char *path, const char *how, struct hop_training *t, struct h
         tool_warn("%s: %d tensors loaded (%lld of %zu parameters), %d left in the file, %d of the "
                   "net missing, %d of another shape%s",
                   path, r.n_loaded, (long long)r.n_params, t->net->n_params, r.n_left, r.n_missing,
-                  r.n_misfit, tool_verbosity || r.n_left + r.n_missing + r.n_misfit == 0
+                  r.n_misfit, tool_voice_now().verbosity || r.n_left + r.n_missing + r.n_misfit == 0
                                   ? "" : " (-v lists them)");
     hop_transfer_clear(&r);
     hop_st_close(&st);

@@ -181,3 +181,36 @@ hop_opt_help(const struct hop_opt *rows, struct hop_str *out)
             hop_str_addf(out, "%-30s%s\n", left, rows->help);
     }
 }
+
+/* N and one letter of `units`, whose factors are given. */
+static int
+parse_unit(const char *text, const char *units, const double *factors, double max,
+           const char *where, const char *hint, int64_t *out, struct hop_err *e)
+{
+    size_t n = strspn(text, "0123456789");
+    const char *unit = n && n < 16 && text[n] && !text[n + 1] ? strchr(units, text[n]) : NULL;
+    double v = unit ? strtod(text, NULL) * factors[unit - units] : 0;
+
+    if (!unit || v < 1 || v > max)
+        return hop_fail(e, HOP_EARG, where, hint, "\"%.60s\" is %s", text,
+                        unit ? "out of range" : "not a number and its unit");
+    *out = (int64_t)v;
+    return HOP_OK;
+}
+
+int
+hop_parse_duration(const char *text, const char *where, int64_t *out_s, struct hop_err *e)
+{
+    static const double factors[] = {1, 60, 3600, 86400};
+
+    return parse_unit(text, "smhd", factors, 365 * 86400.0, where, "like 30s, 10m, 2h", out_s, e);
+}
+
+int
+hop_parse_bytes(const char *text, const char *where, int64_t *out_bytes, struct hop_err *e)
+{
+    static const double factors[] = {1024, 1048576, 1073741824, 1099511627776};
+
+    return parse_unit(text, "KMGT", factors, 1152921504606846976, where, "like 512M, 4G", out_bytes,
+                      e);
+}

@@ -55,4 +55,12 @@ int hop_parse_int(const char *text, double min, double max, const char *where, i
 int hop_parse_real(const char *text, double min, double max, const char *where, double *out,
                    struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_parse_duration - a whole number, from 1, and its unit ("30s", "10m", "2h", "1d"), up to a
+ * year, in seconds. hop_parse_bytes - the same of 1024 bytes and its powers ("512M": K, M, G, T),
+ * up to 2^60. Err: HOP_EARG. */
+int hop_parse_duration(const char *text, const char *where, int64_t *out_s,
+                       struct hop_err *e) HOP_MUSTUSE;
+int hop_parse_bytes(const char *text, const char *where, int64_t *out_bytes,
+                    struct hop_err *e) HOP_MUSTUSE;
+
 #endif

@@ -35,12 +35,9 @@ try_all(const char *dir, const char *device, int n_slots, int *k, int *fd, struc
 }
 
 int
-hop_slot_take(const char *dir, const char *device, int n_slots, int *k, int *fd,
-              struct hop_err *e)
+hop_slot_try(const char *dir, const char *device, int n_slots, int *k, int *fd, struct hop_err *e)
 {
-    struct timespec nap = {0, 1000000};
     struct stat st;
-    int rc;
 
     *fd = -1;
     if (mkdir(dir, 0700) < 0 && errno != EEXIST)
@@ -48,7 +45,17 @@ hop_slot_take(const char *dir, const char *device, int n_slots, int *k, int *fd,
     if (stat(dir, &st) < 0 || st.st_uid != geteuid())
         return hop_fail(e, HOP_EIO, dir, "set XDG_RUNTIME_DIR to a folder of your own",
                         "the folder for device locks belongs to somebody else");
-    while ((rc = try_all(dir, device, n_slots, k, fd, e)) == HOP_EBUSY) {
+    return try_all(dir, device, n_slots, k, fd, e);
+}
+
+int
+hop_slot_take(const char *dir, const char *device, int n_slots, int *k, int *fd,
+              struct hop_err *e)
+{
+    struct timespec nap = {0, 1000000};
+    int rc;
+
+    while ((rc = hop_slot_try(dir, device, n_slots, k, fd, e)) == HOP_EBUSY) {
         nanosleep(&nap, NULL);
         if (nap.tv_nsec < 50000000)
             nap.tv_nsec *= 2;

@@ -1,6 +1,7 @@
 /* engine - the table of devices. */
 #include "engine/engine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/opt.h"
@@ -66,4 +67,23 @@ hop_device_find(const char *name, const struct hop_device_ops **ops, int *index,
         return HOP_OK;
     return hop_fail(e, HOP_EARG, "--device", "auto, ref, cpu, cuda, cuda:N",
                     "unknown device \"%.60s\"", name);
+}
+
+void
+hop_device_identity(const char *name, char *out, size_t n)
+{
+    size_t i;
+
+    if (!strcmp(name, "auto"))
+        name = hop_device_list()[0]->name;
+    snprintf(out, n, "%s", name);
+    for (i = 0; out[i]; i++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", out[i]))
+            out[i] = '-';
+}
+
+int
+hop_pass_told_to_end(struct hop_err *e)
+{
+    return hop_fail(e, HOP_EBUSY, NULL, NULL, "told to end");
 }

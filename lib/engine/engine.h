@@ -19,7 +19,7 @@
 #include "net/net.h"
 #include "net/optim.h"
 
-enum { HOP_ENGINE_ABI = 2 };
+enum { HOP_ENGINE_ABI = 3 };
 
 /* Examples as they lie in a shard or a picture; borrowed until unbind. Before the first layer each
  * value becomes (x - mean[c]) * inv_std[c] in float32, c = index of the last axis. */
@@ -61,7 +61,8 @@ struct hop_pass {
     uint64_t shuffle_key, dropout_key; /* hop_rng_key(seed, id, HOP_FOR_SHUFFLE / _DROPOUT) */
     int64_t visit;                     /* from 1; with i_pass the counter of the shuffle */
     int64_t i_pass;                    /* from 0 */
-    void (*progress)(void *arg, int64_t n_done, int64_t n_total); /* or NULL */
+    /* After each step, or NULL. false = end the pass now: HOP_EBUSY, the plan's state is of no use. */
+    bool (*progress)(void *arg, int64_t n_done, int64_t n_total);
     void *progress_arg;
 };
 
@@ -120,6 +121,10 @@ struct hop_device_ops {
      * state is afterwards undefined. */
     int (*gradient)(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass,
                     float *gradient, double *loss, struct hop_err *e);
+    /* or NULL. From now on p trains as one compiled for *spec would, to the bit. spec differs from
+     * p's only in optim_conf and lr, and its optimizer has as many slots; what p needs of it is
+     * copied, and p goes on to use the net that it was compiled with. */
+    void (*retune)(struct hop_plan *p, const struct hop_plan_spec *spec);
 };
 
 /* hop_device_find - the table for "auto", "ref", "cpu", "cuda", "cuda:N"; *index is N or 0.
@@ -127,6 +132,15 @@ struct hop_device_ops {
  * HOP_EDEV not built in, its plugin missing (engine/plugin.h). */
 int hop_device_find(const char *name, const struct hop_device_ops **ops, int *index,
                     struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_device_identity - which device of this host `name` ("auto", "cuda:1", ...) means, as a word
+ * that can be part of a file name: equal words, equal device. Cheap: no device is opened and no
+ * library loaded, since it is asked before each visit that a worker process may take over. A name
+ * that no device has is its own identity. */
+void hop_device_identity(const char *name, char *out, size_t n);
+
+/* hop_pass_told_to_end - what a device returns when progress() said false: HOP_EBUSY. */
+int hop_pass_told_to_end(struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_examples_check - do x fit a plan of this spec? Every device asks before it uses x; wants_labels:
  * all but predict. Err: HOP_EFORMAT. */

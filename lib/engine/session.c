@@ -32,19 +32,33 @@ hop_session_open(const char *device, int n_threads, const struct hop_plan_spec *
 }
 
 int
-hop_session_bind(struct hop_session *s, const struct hop_examples *x, struct hop_err *e)
+hop_session_load(struct hop_session *s, const struct hop_plan_spec *spec,
+                 const struct hop_state *state, struct hop_err *e)
+{
+    if (s->ops->retune)
+        s->ops->retune(s->plan, spec);
+    return s->ops->load(s->plan, state, e);
+}
+
+void
+hop_session_unbind(struct hop_session *s)
 {
     if (s->data)
         s->ops->unbind(s->data);
     s->data = NULL;
+}
+
+int
+hop_session_bind(struct hop_session *s, const struct hop_examples *x, struct hop_err *e)
+{
+    hop_session_unbind(s);
     return s->ops->bind(s->device, x, &s->data, e);
 }
 
 void
 hop_session_close(struct hop_session *s)
 {
-    if (s->data)
-        s->ops->unbind(s->data);
+    hop_session_unbind(s);
     if (s->plan)
         s->ops->plan_free(s->plan);
     if (s->device)

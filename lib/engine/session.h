@@ -19,9 +19,15 @@ int hop_session_open(const char *device, int n_threads, const struct hop_plan_sp
                      const struct hop_state *state, struct hop_session *s, struct hop_err *e)
     HOP_MUSTUSE;
 
+/* hop_session_load - another model into the plan: spec equals the one that it was compiled for, but
+ * for optim_conf and lr where the device has `retune`. */
+int hop_session_load(struct hop_session *s, const struct hop_plan_spec *spec,
+                     const struct hop_state *state, struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_session_bind - make x the examples, in place of earlier ones. */
 int hop_session_bind(struct hop_session *s, const struct hop_examples *x, struct hop_err *e)
     HOP_MUSTUSE;
+void hop_session_unbind(struct hop_session *s); /* forget them, before their memory goes */
 void hop_session_close(struct hop_session *s);
 
 /* hop_session_train - n_passes passes over the bound examples, then the state stored back. pass:

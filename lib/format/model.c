@@ -7,8 +7,6 @@
 #include "base/io.h"
 #include "base/str.h"
 
-static const size_t max_model_bytes = (size_t)64 << 30;
-
 int
 hop_id_check(const char *id, const char *where, struct hop_err *e)
 {
@@ -96,7 +94,7 @@ hop_model_read(int fd, const char *where, struct hop_model *m, struct hop_err *e
     int rc;
 
     *m = (struct hop_model){0};
-    if ((rc = hop_read_fd(fd, where, max_model_bytes, &bytes, &n, e)))
+    if ((rc = hop_read_fd(fd, where, HOP_MAX_MODEL_BYTES, &bytes, &n, e)))
         return rc;
     if ((rc = hop_model_parse(bytes, n, where, m, e)))
         free(bytes);

@@ -21,6 +21,8 @@
 #include "format/json.h"
 #include "format/safetensors.h"
 
+#define HOP_MAX_MODEL_BYTES ((size_t)64 << 30)
+
 struct hop_model {
     struct hop_st st;   /* tensors; data NULL-checked; empty for a model in the making */
     char *bytes;        /* what st borrows from when read from a pipe, else NULL */

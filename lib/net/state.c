@@ -145,16 +145,14 @@ load_tensor(const struct hop_model *m, const char *where, const struct hop_train
     return HOP_OK;
 }
 
-int
-hop_training_load(const struct hop_model *m, const char *where, struct hop_training *t,
-                  struct hop_err *e)
+static int
+load_tensors(const struct hop_model *m, const char *where, struct hop_training *t,
+             struct hop_err *e)
 {
     const struct hop_weight *w;
     size_t n_used = 0;
-    int i, k, rc;
+    int i, k, rc = HOP_OK;
 
-    if ((rc = open_net(m->config, m->architecture, where, t, e)))
-        return rc;
     for (i = 0; i < t->net->n_weights && !rc; i++) {
         w = &t->net->weights[i];
         for (k = -1; k < (w->is_trainable ? t->conf.n_slots : 0) && !rc; k++, n_used++)
@@ -163,9 +161,32 @@ hop_training_load(const struct hop_model *m, const char *where, struct hop_train
     if (!rc && n_used != m->st.n_tensors)
         rc = hop_fail(e, HOP_EFORMAT, where, NULL, "holds %zu tensors, the net has %zu",
                       m->st.n_tensors, n_used);
-    if (rc)
+    return rc;
+}
+
+int
+hop_training_load(const struct hop_model *m, const char *where, struct hop_training *t,
+                  struct hop_err *e)
+{
+    int rc = open_net(m->config, m->architecture, where, t, e);
+
+    if (!rc && (rc = load_tensors(m, where, t, e)))
         hop_training_clear(t);
     return rc;
+}
+
+int
+hop_training_reload(const struct hop_model *m, const char *where, struct hop_training *t,
+                    struct hop_err *e)
+{
+    struct hop_train_conf conf;
+    int rc = hop_train_conf_parse(m->config, where, &conf, e);
+
+    if (rc || (rc = hop_loss_check(&conf.loss, t->net, where, e)))
+        return rc;
+    HOP_BUG_ON(conf.optim != t->conf.optim || conf.n_slots != t->conf.n_slots);
+    t->conf = conf;
+    return load_tensors(m, where, t, e);
 }
 
 /* All tensors of t, in file order. */

@@ -55,6 +55,11 @@ int hop_training_init(struct hop_json *take_config, struct hop_json *take_archit
 int hop_training_load(const struct hop_model *m, const char *where, struct hop_training *t,
                       struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_training_reload - the same into the net and the memory of t, which an earlier model with the
+ * same architecture, optimizer and number of slots left. Failed, t is still that to clear. */
+int hop_training_reload(const struct hop_model *m, const char *where, struct hop_training *t,
+                        struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_training_write - m's metadata with t's tensors to fd. */
 int hop_training_write(int fd, const char *where, const struct hop_model *m,
                        const struct hop_training *t, struct hop_err *e) HOP_MUSTUSE;

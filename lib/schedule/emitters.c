@@ -43,6 +43,7 @@ add_filter(const struct hop_emit_in *in, const struct hop_sched_visit *v, quote_
     const struct hop_worker *w = &in->workers->v[v->worker];
     const char *tool = v->is_eval ? "hop-eval" : "hop-train";
     const char *device = w->device ? w->device : in->device;
+    const char *keep = w->keep ? w->keep : in->keep;
     struct hop_str path = {0};
 
     hop_str_addf(&path, "%s%s%s", w->path ? w->path : "", w->path ? "/" : "", tool);
@@ -55,6 +56,10 @@ add_filter(const struct hop_emit_in *in, const struct hop_sched_visit *v, quote_
     if (device) {
         hop_str_add(s, " --device");
         add_word(s, quote, device);
+    }
+    if (!v->is_eval && keep) {
+        hop_str_add(s, " --keep");
+        add_word(s, quote, keep);
     }
     if (!v->is_eval) {
         hop_str_add(s, " --worker");

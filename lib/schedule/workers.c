@@ -10,7 +10,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 
-static const char known_keys[] = "name, ssh, device, folder, path, shards";
+static const char known_keys[] = "name, ssh, device, keep, folder, path, shards";
 
 /* Every element a string? */
 static bool
@@ -27,8 +27,8 @@ are_texts(const struct hop_json *array)
 static int
 check_keys(const struct hop_json *j, const char *where, struct hop_err *e)
 {
-    static const char *const known[] = {"name",   "ssh",    "device", "folder",
-                                        "path",   "shards", "hop",    "probe"};
+    static const char *const known[] = {"name", "ssh",  "device", "keep",
+                                        "folder", "path", "shards", "hop", "probe"};
     void *it;
     size_t i;
 
@@ -76,12 +76,15 @@ add_worker(struct hop_workers *w, size_t *cap, struct hop_json *take, const char
            struct hop_err *e)
 {
     struct hop_worker one = {0};
+    int64_t ignored;
     int rc;
 
     hop_json_push(w->lines, take);
     if ((rc = check_keys(take, where, e)) ||
         (rc = hop_json_get_str(take, "name", true, where, &one.name, e)) ||
         (rc = hop_json_get_str(take, "device", false, where, &one.device, e)) ||
+        (rc = hop_json_get_str(take, "keep", false, where, &one.keep, e)) ||
+        (one.keep && (rc = hop_parse_duration(one.keep, where, &ignored, e))) ||
         (rc = hop_json_get_str(take, "folder", false, where, &one.folder, e)) ||
         (rc = hop_json_get_str(take, "path", false, where, &one.path, e)))
         return rc;

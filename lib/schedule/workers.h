@@ -5,6 +5,7 @@
  *   name    needed, unique
  *   ssh     "user@host" or ["-p","2222","user@host"]: how to get there; absent = this machine
  *   device  what its hop-train is given as --device; absent = none given
+ *   keep    what its hop-train is given as --keep; absent = none given
  *   folder  where its shards lie; absent = the data folder
  *   path    where hop-train and hop-eval lie there; absent = found by PATH
  *   shards  the names of its shards; absent = every W-th of each split, from its own place on
@@ -19,7 +20,7 @@
 #include "schedule/shards.h"
 
 struct hop_worker {
-    const char *name, *device, *folder, *path; /* all but name may be NULL */
+    const char *name, *device, *keep, *folder, *path; /* all but name may be NULL */
     const struct hop_json *ssh;                /* a string, an array of strings, or NULL */
     const struct hop_json *shards;             /* an array of strings, or NULL */
 };

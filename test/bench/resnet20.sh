@@ -2,10 +2,11 @@
 # ResNet-20 on CIFAR-10: accuracy on val after each iteration of hop, and after each epoch of PyTorch
 # with the same net, pictures, optimizer and batch: a JSON line per run, one of hop's last model of the
 # first seed evaluated by PyTorch (the same net?), and a summary over the seeds: mean, standard deviation,
-# min and max after each iteration, and the differences of the means. Most of an hour (estimated), 2 idle cores, one
+# min and max after each iteration, and the differences of the means. Half an hour on 2 idle cores, one
 # for each side, so only with HOP_SLOW=1. Skipped without the pictures, jq, or a python3 that has torch.
-# BENCH_PEER_PYTHON, BENCH_SEEDS (1 2 3), BENCH_ITERATIONS (5), BENCH_LR (0.05), BENCH_WORK: a folder to
-# work in, which is kept, and where the same command goes on after a stop.
+# BENCH_PEER_PYTHON, BENCH_SEEDS (1 2 3), BENCH_ITERATIONS (5), BENCH_LR (0.05), BENCH_SCHEDULE (constant;
+# or cosine, with which the last accuracies scatter less), BENCH_WORK: a folder to work in, which is
+# kept, and where the same command goes on after a stop.
 cd "$(dirname "$0")/../.." || exit 1
 pictures=$(cd "${HOP_REAL_DATA:-../shared/data}" 2>/dev/null && pwd)/cifar10-jpeg.tar.xz
 for python in ${BENCH_PEER_PYTHON:-python3 /usr/bin/python3} ''; do
@@ -29,6 +30,7 @@ OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=4000000000 MALLO
 export PATH HOP_SHARE XDG_RUNTIME_DIR OMP_NUM_THREADS OPENBLAS_NUM_THREADS MALLOC_MMAP_THRESHOLD_ \
     MALLOC_TRIM_THRESHOLD_
 seeds=${BENCH_SEEDS:-1 2 3} iterations=${BENCH_ITERATIONS:-5} lr=${BENCH_LR:-0.05}
+schedule=${BENCH_SCHEDULE:-constant} shards=8
 
 # peer NAME ARGS...: a line of PyTorch into the file NAME, unless it is there
 peer() {
@@ -39,12 +41,15 @@ peer() {
 }
 
 if [ ! -s data/manifest.json ]; then
-    hop-shard -q -n 8 -o data --val "$pictures#test" "$pictures#train" >/dev/null || exit 1
+    hop-shard -q -n "$shards" -o data --val "$pictures#test" "$pictures#train" >/dev/null || exit 1
 fi
-echo "$seeds" | jq -cR --argjson lr "$lr" '{model:"resnet20",optimizer:"sgd",lr:$lr,momentum:0.9,
-    batch_size:128,seed:(split(" ") | map(tonumber))}' >space.json
+# Every visit ends with a batch of what is left.
+steps=$(jq "[.splits.train.shards[].examples / 128 | ceil] | add * $iterations" data/manifest.json) || exit 1
+echo "$seeds" | jq -cR --argjson lr "$lr" --arg schedule "$schedule" --argjson steps "$steps" \
+    '{model:"resnet20",optimizer:"sgd",lr:$lr,momentum:0.9,batch_size:128,seed:(split(" ") | map(tonumber))} +
+    if $schedule == "cosine" then {schedule:$schedule,decay_steps:$steps} else {} end' >space.json
 for seed in $seeds; do
-    peer "torch-$seed.json" "$iterations" "$seed" "$lr" 0.9 128 || exit 1
+    peer "torch-$seed.json" "$iterations" "$seed" "$lr" "$schedule" 0.9 128 || exit 1
 done &
 hop-run -q -o run --data data --workers 1 -d cpu grid --iterations "$iterations" space.json >/dev/null ||
     { wait; exit 1; }

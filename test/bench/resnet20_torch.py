@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""resnet20_torch.py DATA NET EPOCHS SEED LR MOMENTUM BATCH - train a net with PyTorch on hop's shards.
+"""resnet20_torch.py DATA NET EPOCHS SEED LR SCHEDULE MOMENTUM BATCH - train a net with PyTorch on hop's shards.
 resnet20_torch.py DATA NET MODEL - evaluate a model file of hop with PyTorch.
 
 DATA: a folder of hop-shard(1). NET: Keras JSON, functional (share/nets/resnet20.json). One JSON line:
 accuracy and cross-entropy on val after every epoch, or accuracy and loss of the model, where loss has
 the L2, too, as Keras's and hop's have. Everything that decides what is learned is what the JSON says and
 Keras means by it: initialisers, paddings, epsilon and momentum of BatchNormalization, L2 of the kernels.
-Every epoch shuffles the whole train split; train_accuracy is that of each batch before its step, as hop
+SCHEDULE: constant, or cosine: half a cosine from LR to 0 over all steps. Every epoch shuffles the whole train split; train_accuracy is that of each batch before its step, as hop
 counts it. One thread.
 """
 import glob
@@ -145,7 +145,7 @@ class Task:
         x = (x.float() - self.mean) / self.std
         return self.net(x.contiguous(memory_format=torch.channels_last))
 
-    def epoch(self, optimizer, batch):
+    def epoch(self, optimizer, schedule, batch):
         """Train once over all; accuracy on the way."""
         self.net.train()
         right = 0
@@ -154,6 +154,7 @@ class Task:
             out = self.logits(self.x[part])
             functional.cross_entropy(out, self.y[part]).backward()
             optimizer.step()
+            schedule.step()
             right += (out.argmax(1) == self.y[part]).sum().item()
         return right / len(self.x)
 
@@ -175,7 +176,7 @@ class Task:
             "val": len(self.val_x), **more}))
 
 
-def train(data, path, epochs, seed, lr, momentum, batch):
+def train(data, path, epochs, seed, lr, schedule, momentum, batch):
     torch.manual_seed(int(seed))
     task = Task(data, path)
     # Keras adds l2 * sum(w^2) to the loss; PyTorch adds weight_decay * w to the gradient
@@ -183,13 +184,16 @@ def train(data, path, epochs, seed, lr, momentum, batch):
     groups = [{"params": [w], "weight_decay": 2 * l2} for w, l2 in task.net.l2]
     groups.append({"params": [w for w in task.net.parameters() if id(w) not in held]})
     optimizer = torch.optim.SGD(groups, lr=float(lr), momentum=float(momentum))
+    n_steps = int(epochs) * math.ceil(len(task.x) / int(batch))
+    factor = {"constant": lambda t: 1, "cosine": lambda t: 0.5 + 0.5 * math.cos(math.pi * t / n_steps)}[schedule]
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
     table, begin = [], time.perf_counter()
     for i in range(int(epochs)):
-        table.append((task.epoch(optimizer, int(batch)), *task.evaluate()))
+        table.append((task.epoch(optimizer, scheduler, int(batch)), *task.evaluate()))
         print("resnet20_torch.py: seed %s, epoch %d: accuracy %.4f" % (seed, i + 1, table[-1][1]),
               file=sys.stderr)
     train_accuracy, accuracy, cross_entropy = ([round(v, 4) for v in column] for column in zip(*table))
-    task.say(who="torch", seed=int(seed), accuracy=accuracy, cross_entropy=cross_entropy, train_accuracy=train_accuracy,
+    task.say(who="torch", schedule=schedule, seed=int(seed), accuracy=accuracy, cross_entropy=cross_entropy, train_accuracy=train_accuracy,
              wall_s=round(time.perf_counter() - begin, 1))
 
 
@@ -203,7 +207,7 @@ def evaluate(data, path, model):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    if len(sys.argv) == 8:
+    if len(sys.argv) == 9:
         train(*sys.argv[1:])
     elif len(sys.argv) == 4:
         evaluate(*sys.argv[1:])

@@ -69,11 +69,12 @@ posix_memalign(void **out, size_t align, size_t n)
 }
 #endif
 
-static void
+static bool
 after_step(void *arg, int64_t n_done, int64_t n_total)
 {
     (void)arg;
     is_counting = n_done < n_total; /* from the first step's end to the last step's */
+    return true;
 }
 
 static void

@@ -301,6 +301,21 @@ static const struct row {
      LAYER("Conv2D", "\"filters\":8,\"kernel_size\":3,\"strides\":2,\"groups\":2")
          LAYER("DepthwiseConv2D", "\"kernel_size\":3,\"padding\":\"same\"") FLATTEN, 64, 64, 0, 0,
      4},
+    /* What goes through in slices, or its convolutions in parts, with tails of either kind. */
+    {"slices: dropouts, L2", "5,5,3",
+     CONV(7, 3, 3, 1, same, tanh) DROPOUT(0.3) LAYER("SpatialDropout2D", "\"rate\":0.3") FLATTEN
+         LAYER("Dense", "\"units\":9,\"kernel_regularizer\":\"l2\"") DROPOUT(0.4), 61, 104, 0, 0, 4},
+    {"slices: augmentation, layer norm", "7,6,3",
+     LAYER("RandomFlip", "") LAYER("RandomTranslation", "\"height_factor\":0.3,\"width_factor\":0.3")
+         LAYER("LayerNormalization", "") FLATTEN DENSE(9, elu), 128, 151, 0, 0, 4},
+    {"slices: frozen batch norm", "5,5,3",
+     LAYER("BatchNormalization", "\"trainable\":false") CONV(9, 3, 3, 1, same, elu) FLATTEN, 100, 137,
+     0, 0, 4},
+    {"parts: batch norm before", "13,13,32",
+     BNORM CONV(32, 3, 3, 1, same, elu) CONV(35, 3, 3, 1, same, elu) GLOBAL, 64, 115, 0, 0, 4},
+    {"parts: without bias, relu", "13,15,33",
+     LAYER("Conv2D", "\"filters\":32,\"kernel_size\":3,\"use_bias\":false,\"activation\":\"relu\"")
+         BNORM GLOBAL, 32, 32, 10, 10, 4},
 };
 /* clang-format on */
 

@@ -93,6 +93,20 @@ test_split(const struct hop_device_ops *ops, const char *precision, const char *
     hop_net_free(net);
 }
 
+/* A batch in slices. */
+static void
+test_slices_split(const struct hop_device_ops *ops, const char *precision)
+{
+    struct hop_net *net = make_net("8,8,3", CONV(9, 3, 3, 1, same, elu) DROPOUT(0.3) FLATTEN);
+    struct hop_plan_spec spec = make_spec(net, 50, "adam", "{}");
+    struct test_data x = make_data(net, 187, 22);
+
+    spec.precision = precision;
+    compare_split(ops, "slices", "adam", &spec, &x);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
 static void
 test_loss_split(const struct hop_device_ops *ops, const struct loss_row *l)
 {
@@ -331,6 +345,7 @@ test_splits(const struct hop_device_ops *ops, const char *precision)
     for (size_t i = 0; i < HOP_LEN(optims); i++)
         test_split(ops, precision, SMOOTH, i);
     test_split(ops, precision, GRAPH, 2);
+    test_slices_split(ops, precision);
 }
 
 static void

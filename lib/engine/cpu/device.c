@@ -1,6 +1,7 @@
 /* The device "cpu": oneDNN under the engine's table. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/mem.h"
 #include "engine/cpu/plan.h"
 
@@ -23,6 +24,8 @@ open_(int index, int n_threads, struct hop_device **out, struct hop_err *e)
     if (index != 0)
         return hop_fail(e, HOP_EDEV, "device cpu", "use --device=cpu and --threads",
                         "there is one device cpu only");
+    if ((rc = hop_dn_load(e)))
+        return rc;
     if (!(d = hop_alloc(1, sizeof *d, e)))
         return HOP_ENOMEM;
     d->n_threads = n_threads;
@@ -73,6 +76,14 @@ bind(struct hop_device *d, const struct hop_examples *x, struct hop_data **out, 
     return HOP_OK;
 }
 
+/* Both are read at each update and by nothing that was compiled. */
+static void
+retune(struct hop_plan *p, const struct hop_plan_spec *spec)
+{
+    memcpy(p->spec.optim_conf, spec->optim_conf, sizeof p->spec.optim_conf);
+    p->spec.lr = spec->lr;
+}
+
 static const struct hop_device_ops ops = {
     HOP_ENGINE_ABI,
     sizeof(struct hop_device_ops),
@@ -92,6 +103,7 @@ static const struct hop_device_ops ops = {
     hop_cpu_evaluate,
     hop_cpu_predict,
     hop_cpu_gradient,
+    retune,
 };
 
 extern const struct hop_device_ops *const hop_device_cpu;

@@ -52,8 +52,8 @@ const char *
 hop_dn_name(void)
 {
     static _Thread_local char name[64];
-    const dnnl_version_t *v = dnnl_version();
-    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+    const dnnl_version_t *v = DN(version)();
+    unsigned isa = (unsigned)DN(get_effective_cpu_isa)();
     const char *isa_name = "generic";
 
     for (const struct hop_dn_isa *i = hop_dn_isas; i->name; i++) {
@@ -69,7 +69,7 @@ hop_dn_name(void)
 bool
 hop_dn_has_bf16(void)
 {
-    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+    unsigned isa = (unsigned)DN(get_effective_cpu_isa)();
 
     return (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
 }
@@ -108,8 +108,8 @@ hop_dn_engine_new(struct hop_dn_engine **out, struct hop_err *e)
     *out = NULL;
     if (!g)
         return HOP_ENOMEM;
-    if (dnnl_engine_create(&g->engine, dnnl_cpu, 0) != dnnl_success ||
-        dnnl_stream_create(&g->stream, g->engine, dnnl_stream_default_flags) != dnnl_success) {
+    if (DN(engine_create)(&g->engine, dnnl_cpu, 0) != dnnl_success ||
+        DN(stream_create)(&g->stream, g->engine, dnnl_stream_default_flags) != dnnl_success) {
         hop_dn_engine_free(g);
         return hop_fail(e, HOP_EDEV, "device cpu", NULL, "oneDNN gives no CPU engine");
     }
@@ -123,9 +123,9 @@ hop_dn_engine_free(struct hop_dn_engine *g)
     if (!g)
         return;
     if (g->stream)
-        dnnl_stream_destroy(g->stream);
+        DN(stream_destroy)(g->stream);
     if (g->engine)
-        dnnl_engine_destroy(g->engine);
+        DN(engine_destroy)(g->engine);
     free(g);
 }
 
@@ -149,14 +149,14 @@ hop_dn_set_free(struct hop_dn_set *s)
     for (struct hop_dn_exec *x = s->execs, *next; x; x = next) {
         next = x->next;
         for (int i = 0; i < x->n; i++)
-            dnnl_memory_destroy(x->args[i].memory);
+            DN(memory_destroy)(x->args[i].memory);
         if (x->code)
-            dnnl_primitive_destroy(x->code);
+            DN(primitive_destroy)(x->code);
         free(x);
     }
     for (struct hop_dn_prim *p = s->prims, *next; p; p = next) {
         next = p->next;
-        dnnl_primitive_desc_destroy(p->pd);
+        DN(primitive_desc_destroy)(p->pd);
         free(p);
     }
     for (struct hop_dn_md *m = s->mds, *next; m; m = next) {
@@ -237,19 +237,19 @@ new_attr(const struct hop_activation *act, dnnl_primitive_attr_t *out)
     dnnl_alg_kind_t alg = dnnl_alg_kind_undef;
     dnnl_status_t status;
 
-    if ((status = dnnl_primitive_attr_create(out)) != dnnl_success)
+    if ((status = DN(primitive_attr_create)(out)) != dnnl_success)
         return status;
-    status = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
+    status = DN(primitive_attr_set_scratchpad_mode)(*out, dnnl_scratchpad_mode_user);
     /* Forward they are one, but Winograd knows ReLU by this name only. */
     alg = act && act->act == HOP_RELU ? dnnl_eltwise_relu : act ? act_alg(act) : alg;
-    if (act && status == dnnl_success && (status = dnnl_post_ops_create(&post)) == dnnl_success) {
+    if (act && status == dnnl_success && (status = DN(post_ops_create)(&post)) == dnnl_success) {
         status = hop_dn_post_eltwise(post, alg, act_alpha(act), act_beta(act));
         if (status == dnnl_success)
-            status = dnnl_primitive_attr_set_post_ops(*out, post);
-        dnnl_post_ops_destroy(post);
+            status = DN(primitive_attr_set_post_ops)(*out, post);
+        DN(post_ops_destroy)(post);
     }
     if (status != dnnl_success)
-        dnnl_primitive_attr_destroy(*out);
+        DN(primitive_attr_destroy)(*out);
     return status;
 }
 
@@ -258,18 +258,14 @@ keep_prim(struct hop_dn_set *s, dnnl_primitive_desc_t pd, struct hop_dn_prim **o
           struct hop_err *e)
 {
     struct hop_dn_prim *p = hop_alloc(1, sizeof *p, e);
-    size_t bytes =
-        dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
 
     if (!p) {
-        dnnl_primitive_desc_destroy(pd);
+        DN(primitive_desc_destroy)(pd);
         return HOP_ENOMEM;
     }
     p->pd = pd;
     p->next = s->prims;
     s->prims = p;
-    if (bytes > s->scratch_bytes)
-        s->scratch_bytes = bytes;
     *out = p;
     return HOP_OK;
 }
@@ -291,7 +287,7 @@ take(struct hop_dn_set *s, struct hop_dn_ask *a, dnnl_status_t status, dnnl_prim
      const char *what, struct hop_dn_prim **out, struct hop_err *e)
 {
     *out = NULL;
-    dnnl_primitive_attr_destroy(a->attr);
+    DN(primitive_attr_destroy)(a->attr);
     return status == dnnl_success ? keep_prim(s, pd, out, e) : hop_dn_check(status, what, e);
 }
 
@@ -373,12 +369,12 @@ static bool
 wants_winograd(const struct hop_dn_set *s, const struct hop_dn_conv *c, enum hop_dn_pass pass)
 {
     const struct hop_conv2d *k = c->conf;
-    unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+    unsigned isa = (unsigned)DN(get_effective_cpu_isa)();
 
     return s->type == dnnl_f32 && (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core &&
            k->groups == 1 && k->kh == 3 && k->kw == 3 && k->stride_h == 1 && k->stride_w == 1 &&
            k->dilation_h == 1 && k->dilation_w == 1 && c->c >= 32 && c->k >= 32 &&
-           (pass != HOP_DN_BWD_WEIGHTS || c->n >= 16);
+           (pass != HOP_DN_BWD_WEIGHTS || c->n >= 16 || c->is_part);
 }
 
 static int
@@ -487,7 +483,7 @@ hop_dn_pool(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_poo
 
     if (pass == HOP_DN_BWD_DATA)
         rc = hop_dn_check(
-            hop_dn_desc_copy(&dst, dnnl_primitive_desc_query_md(fwd->pd, dnnl_query_dst_md, 0)),
+            hop_dn_desc_copy(&dst, DN(primitive_desc_query_md)(fwd->pd, dnnl_query_dst_md, 0)),
             "pooling", e);
     else
         rc = hop_dn_describe(&dst, 4, dst_dims, src->l.type, dnnl_format_tag_any, e);
@@ -584,7 +580,7 @@ hop_dn_reorder(struct hop_dn_set *s, const struct hop_dn_md *from, const struct 
     if (rc)
         return rc;
     status =
-        dnnl_reorder_primitive_desc_create(&pd, from->d, s->g->engine, to->d, s->g->engine, a.attr);
+        DN(reorder_primitive_desc_create)(&pd, from->d, s->g->engine, to->d, s->g->engine, a.attr);
     return take(s, &a, status, pd, "reorder", out, e);
 }
 
@@ -592,7 +588,7 @@ hop_dn_reorder(struct hop_dn_set *s, const struct hop_dn_md *from, const struct 
 static const void *
 query_arg(const struct hop_dn_prim *p, enum hop_dn_arg arg)
 {
-    const void *d = dnnl_primitive_desc_query_md(p->pd, dnnl_query_exec_arg_md, arg_ids[arg]);
+    const void *d = DN(primitive_desc_query_md)(p->pd, dnnl_query_exec_arg_md, arg_ids[arg]);
     struct hop_dn_layout l;
 
     hop_dn_desc_layout(d, &l);
@@ -613,7 +609,7 @@ hop_dn_prim_impl(const struct hop_dn_prim *p)
 {
     const char *text = NULL;
 
-    if (dnnl_primitive_desc_query(p->pd, dnnl_query_impl_info_str, 0, &text) != dnnl_success)
+    if (DN(primitive_desc_query)(p->pd, dnnl_query_impl_info_str, 0, &text) != dnnl_success)
         return "";
     return text ? text : "";
 }
@@ -624,6 +620,12 @@ hop_dn_prim_is_slow(const struct hop_dn_prim *p)
     return strncmp(hop_dn_prim_impl(p), "ref", 3) == 0;
 }
 
+bool
+hop_dn_prim_is_winograd(const struct hop_dn_prim *p)
+{
+    return strstr(hop_dn_prim_impl(p), "wino");
+}
+
 /* ---- 4 execution ---- */
 
 static int
@@ -631,7 +633,7 @@ add_arg(struct hop_dn_set *s, struct hop_dn_exec *x, int id, const void *d, void
         struct hop_err *e)
 {
     dnnl_memory_t m;
-    int rc = hop_dn_check(dnnl_memory_create(&m, d, s->g->engine, p), "argument", e);
+    int rc = hop_dn_check(DN(memory_create)(&m, d, s->g->engine, p), "argument", e);
 
     if (!rc)
         x->args[x->n++] = (dnnl_exec_arg_t){id, m};
@@ -655,7 +657,7 @@ wants_shift(const struct hop_dn_prim *p, const struct hop_dn_bind *b, int n)
         n_inputs += b[i].p && is_input[b[i].arg];
     }
     return !is_backward ||
-           n_inputs <= dnnl_primitive_desc_query_s32(p->pd, dnnl_query_num_of_inputs_s32, 0);
+           n_inputs <= DN(primitive_desc_query_s32)(p->pd, dnnl_query_num_of_inputs_s32, 0);
 }
 
 int
@@ -663,7 +665,8 @@ hop_dn_exec_new(struct hop_dn_set *s, const struct hop_dn_prim *p, const struct 
                 int n, struct hop_dn_exec **out, struct hop_err *e)
 {
     struct hop_dn_exec *x = hop_alloc(1, sizeof *x, e);
-    const void *scratch = dnnl_primitive_desc_query_md(p->pd, dnnl_query_scratchpad_md, 0);
+    const void *scratch = DN(primitive_desc_query_md)(p->pd, dnnl_query_scratchpad_md, 0);
+    size_t bytes = DN(memory_desc_get_size)(scratch);
     int rc;
 
     *out = NULL;
@@ -673,14 +676,16 @@ hop_dn_exec_new(struct hop_dn_set *s, const struct hop_dn_prim *p, const struct 
     s->execs = x;
     x->stream = s->g->stream;
     x->i_scratch = -1;
-    if ((rc = hop_dn_check(dnnl_primitive_create(&x->code, p->pd), "primitive", e)))
+    if ((rc = hop_dn_check(DN(primitive_create)(&x->code, p->pd), "primitive", e)))
         return rc;
     for (int i = 0; i < n; i++) {
         if (b[i].p && (b[i].arg != HOP_DN_SHIFT || wants_shift(p, b, n)) &&
             (rc = add_arg(s, x, arg_ids[b[i].arg], b[i].md->d, b[i].p, e)))
             return rc;
     }
-    if (dnnl_memory_desc_get_size(scratch) > 0) {
+    if (bytes > s->scratch_bytes)
+        s->scratch_bytes = bytes;
+    if (bytes > 0) {
         x->i_scratch = x->n;
         if ((rc = add_arg(s, x, DNNL_ARG_SCRATCHPAD, scratch, DNNL_MEMORY_NONE, e)))
             return rc;
@@ -702,7 +707,7 @@ hop_dn_set_scratch(struct hop_dn_set *s, void *p, struct hop_err *e)
 
     for (struct hop_dn_exec *x = s->execs; x && !rc; x = x->next) {
         if (x->i_scratch >= 0)
-            rc = hop_dn_check(dnnl_memory_set_data_handle(x->args[x->i_scratch].memory, p),
+            rc = hop_dn_check(DN(memory_set_data_handle)(x->args[x->i_scratch].memory, p),
                               "scratch", e);
     }
     return rc;
@@ -711,5 +716,5 @@ hop_dn_set_scratch(struct hop_dn_set *s, void *p, struct hop_err *e)
 int
 hop_dn_exec_run(const struct hop_dn_exec *x, struct hop_err *e)
 {
-    return hop_dn_check(dnnl_primitive_execute(x->code, x->stream, x->n, x->args), "execution", e);
+    return hop_dn_check(DN(primitive_execute)(x->code, x->stream, x->n, x->args), "execution", e);
 }

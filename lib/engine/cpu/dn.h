@@ -50,6 +50,7 @@ struct hop_dn_conv {
     int64_t n, c, h, w, k, p, q; /* batch; channels, height, width in; the same out */
     const struct hop_conv2d *conf;
     const struct hop_activation *act; /* done in the same pass, or NULL */
+    bool is_part;                     /* of a batch whose convolution is a Winograd one */
 };
 struct hop_dn_dense {
     int64_t n, d, units;
@@ -74,6 +75,9 @@ struct hop_dn_norm { /* batch or layer normalization */
 const char *hop_dn_name(void);      /* "onednn-2.6.3 avx2": version and instruction set in use */
 bool hop_dn_has_bf16(void);         /* has the CPU instructions for bfloat16? */
 void hop_dn_threads(int n_threads); /* of the calling thread, from now on */
+
+/* hop_dn_load - before anything else here: load the library. Err: HOP_EDEV. */
+int hop_dn_load(struct hop_err *e) HOP_MUSTUSE;
 
 int hop_dn_engine_new(struct hop_dn_engine **out, struct hop_err *e) HOP_MUSTUSE;
 void hop_dn_engine_free(struct hop_dn_engine *g);
@@ -149,6 +153,7 @@ const struct hop_dn_md *hop_dn_prim_md(struct hop_dn_set *s, const struct hop_dn
                                        enum hop_dn_arg arg, struct hop_err *e);
 const char *hop_dn_prim_impl(const struct hop_dn_prim *p); /* "jit:avx2" */
 bool hop_dn_prim_is_slow(const struct hop_dn_prim *p);     /* the library's plain loops */
+bool hop_dn_prim_is_winograd(const struct hop_dn_prim *p);
 
 /* ---- execution ---- */
 

@@ -76,13 +76,13 @@ hop_dn_md_is_bf16(const struct hop_dn_md *md)
 bool
 hop_dn_md_equal(const struct hop_dn_md *a, const struct hop_dn_md *b)
 {
-    return dnnl_memory_desc_equal(a->d, b->d);
+    return DN(memory_desc_equal)(a->d, b->d);
 }
 
 size_t
 hop_dn_md_bytes(const struct hop_dn_md *md)
 {
-    return dnnl_memory_desc_get_size(md->d);
+    return DN(memory_desc_get_size)(md->d);
 }
 
 static dnnl_format_tag_t

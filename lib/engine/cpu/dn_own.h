@@ -10,6 +10,7 @@
 #include <oneapi/dnnl/dnnl.h>
 #include <stdbool.h>
 #include "engine/cpu/dn.h"
+#include "engine/cpu/dn_load.h"
 
 /* ---- instruction sets, from the newest to the oldest; the last has no name ---- */
 

@@ -25,7 +25,7 @@ hop_dn_desc_new(void **out, int n_dims, const dnnl_dims_t dims, dnnl_data_type_t
                 dnnl_format_tag_t tag)
 {
     dnnl_memory_desc_t d;
-    dnnl_status_t status = dnnl_memory_desc_init_by_tag(&d, n_dims, dims, type, tag);
+    dnnl_status_t status = DN(memory_desc_init_by_tag)(&d, n_dims, dims, type, tag);
 
     *out = NULL;
     return status == dnnl_success ? hop_dn_desc_copy(out, &d) : status;
@@ -75,7 +75,7 @@ static dnnl_status_t
 create(const struct hop_dn_ask *a, dnnl_status_t status, const_dnnl_op_desc_t op,
        dnnl_primitive_desc_t *out)
 {
-    return status == dnnl_success ? dnnl_primitive_desc_create(out, op, a->attr, a->engine, a->fwd)
+    return status == dnnl_success ? DN(primitive_desc_create)(out, op, a->attr, a->engine, a->fwd)
                                   : status;
 }
 
@@ -88,13 +88,13 @@ hop_dn_pd_conv(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *src,
     dnnl_status_t status;
 
     if (a->prop == dnnl_backward_data)
-        status = dnnl_dilated_convolution_backward_data_desc_init(
+        status = DN(dilated_convolution_backward_data_desc_init)(
             &op, alg, src, weights, dst, k->strides, k->gaps, k->lo, k->hi);
     else if (a->prop == dnnl_backward_weights)
-        status = dnnl_dilated_convolution_backward_weights_desc_init(
+        status = DN(dilated_convolution_backward_weights_desc_init)(
             &op, alg, src, weights, bias, dst, k->strides, k->gaps, k->lo, k->hi);
     else
-        status = dnnl_dilated_convolution_forward_desc_init(&op, a->prop, alg, src, weights, bias,
+        status = DN(dilated_convolution_forward_desc_init)(&op, a->prop, alg, src, weights, bias,
                                                             dst, k->strides, k->gaps, k->lo, k->hi);
     return create(a, status, &op, out);
 }
@@ -107,11 +107,11 @@ hop_dn_pd_dense(const struct hop_dn_ask *a, const void *src, const void *weights
     dnnl_status_t status;
 
     if (a->prop == dnnl_backward_data)
-        status = dnnl_inner_product_backward_data_desc_init(&op, src, weights, dst);
+        status = DN(inner_product_backward_data_desc_init)(&op, src, weights, dst);
     else if (a->prop == dnnl_backward_weights)
-        status = dnnl_inner_product_backward_weights_desc_init(&op, src, weights, bias, dst);
+        status = DN(inner_product_backward_weights_desc_init)(&op, src, weights, bias, dst);
     else
-        status = dnnl_inner_product_forward_desc_init(&op, a->prop, src, weights, bias, dst);
+        status = DN(inner_product_forward_desc_init)(&op, a->prop, src, weights, bias, dst);
     return create(a, status, &op, out);
 }
 
@@ -124,9 +124,9 @@ hop_dn_pd_pool(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *src,
 
     if (a->prop == dnnl_backward_data)
         status =
-            dnnl_pooling_backward_desc_init(&op, alg, src, dst, k->strides, k->size, k->lo, k->hi);
+            DN(pooling_backward_desc_init)(&op, alg, src, dst, k->strides, k->size, k->lo, k->hi);
     else
-        status = dnnl_pooling_forward_desc_init(&op, a->prop, alg, src, dst, k->strides, k->size,
+        status = DN(pooling_forward_desc_init)(&op, a->prop, alg, src, dst, k->strides, k->size,
                                                 k->lo, k->hi);
     return create(a, status, &op, out);
 }
@@ -140,9 +140,9 @@ hop_dn_pd_bnorm(const struct hop_dn_ask *a, const void *src, float epsilon, unsi
 
     if (a->fwd)
         status =
-            dnnl_batch_normalization_backward_desc_init(&op, a->prop, src, src, epsilon, flags);
+            DN(batch_normalization_backward_desc_init)(&op, a->prop, src, src, epsilon, flags);
     else
-        status = dnnl_batch_normalization_forward_desc_init(&op, a->prop, src, epsilon, flags);
+        status = DN(batch_normalization_forward_desc_init)(&op, a->prop, src, epsilon, flags);
     return create(a, status, &op, out);
 }
 
@@ -154,11 +154,11 @@ hop_dn_pd_lnorm(const struct hop_dn_ask *a, const void *src, const void *stat, f
     dnnl_status_t status;
 
     if (a->fwd)
-        status = dnnl_layer_normalization_backward_desc_init(&op, a->prop, src, src, stat, epsilon,
+        status = DN(layer_normalization_backward_desc_init)(&op, a->prop, src, src, stat, epsilon,
                                                              flags);
     else
         status =
-            dnnl_layer_normalization_forward_desc_init(&op, a->prop, src, stat, epsilon, flags);
+            DN(layer_normalization_forward_desc_init)(&op, a->prop, src, stat, epsilon, flags);
     return create(a, status, &op, out);
 }
 
@@ -170,14 +170,14 @@ hop_dn_pd_eltwise(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *s
     dnnl_status_t status;
 
     if (a->fwd)
-        status = dnnl_eltwise_backward_desc_init(&op, alg, src, src, alpha, beta);
+        status = DN(eltwise_backward_desc_init)(&op, alg, src, src, alpha, beta);
     else
-        status = dnnl_eltwise_forward_desc_init(&op, a->prop, alg, src, alpha, beta);
+        status = DN(eltwise_forward_desc_init)(&op, a->prop, alg, src, alpha, beta);
     return create(a, status, &op, out);
 }
 
 dnnl_status_t
 hop_dn_post_eltwise(dnnl_post_ops_t post, dnnl_alg_kind_t alg, float alpha, float beta)
 {
-    return dnnl_post_ops_append_eltwise(post, 1.0f, alg, alpha, beta);
+    return DN(post_ops_append_eltwise)(post, 1.0f, alg, alpha, beta);
 }

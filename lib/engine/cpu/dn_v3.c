@@ -28,7 +28,7 @@ hop_dn_desc_new(void **out, int n_dims, const dnnl_dims_t dims, dnnl_data_type_t
                 dnnl_format_tag_t tag)
 {
     dnnl_memory_desc_t d = NULL;
-    dnnl_status_t status = dnnl_memory_desc_create_with_tag(&d, n_dims, dims, type, tag);
+    dnnl_status_t status = DN(memory_desc_create_with_tag)(&d, n_dims, dims, type, tag);
 
     *out = d;
     return status;
@@ -38,7 +38,7 @@ dnnl_status_t
 hop_dn_desc_copy(void **out, const void *d)
 {
     dnnl_memory_desc_t copy = NULL;
-    dnnl_status_t status = dnnl_memory_desc_clone(&copy, d);
+    dnnl_status_t status = DN(memory_desc_clone)(&copy, d);
 
     *out = copy;
     return status;
@@ -48,7 +48,7 @@ void
 hop_dn_desc_free(void *d)
 {
     if (d)
-        dnnl_memory_desc_destroy(d);
+        DN(memory_desc_destroy)(d);
 }
 
 /* Zeros where the library does not answer. */
@@ -57,7 +57,7 @@ query_dims(const void *d, dnnl_query_t what, int n, dnnl_dims_t out)
 {
     const dnnl_dims_t *dims = NULL;
 
-    if (dnnl_memory_desc_query(d, what, &dims) == dnnl_success && dims)
+    if (DN(memory_desc_query)(d, what, &dims) == dnnl_success && dims)
         memcpy(out, *dims, (size_t)n * sizeof **dims);
 }
 
@@ -66,11 +66,11 @@ query_dims(const void *d, dnnl_query_t what, int n, dnnl_dims_t out)
 static bool
 has_extra(const void *d, const struct hop_dn_layout *l)
 {
-    size_t n = dnnl_data_type_size(l->type);
+    size_t n = DN(data_type_size)(l->type);
 
     for (int i = 0; i < l->n_dims; i++)
         n *= (size_t)l->padded[i];
-    return dnnl_memory_desc_get_size(d) != n;
+    return DN(memory_desc_get_size)(d) != n;
 }
 
 void
@@ -81,15 +81,15 @@ hop_dn_desc_layout(const void *d, struct hop_dn_layout *out)
     int n_dims = 0, n_blocks = 0;
 
     memset(out, 0, sizeof *out);
-    if (!d || dnnl_memory_desc_query(d, dnnl_query_ndims_s32, &n_dims) != dnnl_success || !n_dims ||
-        dnnl_memory_desc_query(d, dnnl_query_data_type, &out->type) != dnnl_success ||
-        dnnl_memory_desc_query(d, dnnl_query_format_kind, &kind) != dnnl_success ||
-        dnnl_memory_desc_query(d, dnnl_query_submemory_offset_s64, &offset) != dnnl_success)
+    if (!d || DN(memory_desc_query)(d, dnnl_query_ndims_s32, &n_dims) != dnnl_success || !n_dims ||
+        DN(memory_desc_query)(d, dnnl_query_data_type, &out->type) != dnnl_success ||
+        DN(memory_desc_query)(d, dnnl_query_format_kind, &kind) != dnnl_success ||
+        DN(memory_desc_query)(d, dnnl_query_submemory_offset_s64, &offset) != dnnl_success)
         return;
     out->n_dims = n_dims;
     query_dims(d, dnnl_query_dims, n_dims, out->dims);
     if (kind != dnnl_blocked || offset ||
-        dnnl_memory_desc_query(d, dnnl_query_inner_nblks_s32, &n_blocks) != dnnl_success)
+        DN(memory_desc_query)(d, dnnl_query_inner_nblks_s32, &n_blocks) != dnnl_success)
         return;
     query_dims(d, dnnl_query_padded_dims, n_dims, out->padded);
     query_dims(d, dnnl_query_strides, n_dims, out->strides);
@@ -107,14 +107,14 @@ hop_dn_pd_conv(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *src,
                const struct hop_dn_window *k, dnnl_primitive_desc_t *out)
 {
     if (a->prop == dnnl_backward_data)
-        return dnnl_convolution_backward_data_primitive_desc_create(
+        return DN(convolution_backward_data_primitive_desc_create)(
             out, a->engine, alg, src, weights, dst, k->strides, k->gaps, k->lo, k->hi, a->fwd,
             a->attr);
     if (a->prop == dnnl_backward_weights)
-        return dnnl_convolution_backward_weights_primitive_desc_create(
+        return DN(convolution_backward_weights_primitive_desc_create)(
             out, a->engine, alg, src, weights, bias, dst, k->strides, k->gaps, k->lo, k->hi, a->fwd,
             a->attr);
-    return dnnl_convolution_forward_primitive_desc_create(out, a->engine, a->prop, alg, src,
+    return DN(convolution_forward_primitive_desc_create)(out, a->engine, a->prop, alg, src,
                                                           weights, bias, dst, k->strides, k->gaps,
                                                           k->lo, k->hi, a->attr);
 }
@@ -124,12 +124,12 @@ hop_dn_pd_dense(const struct hop_dn_ask *a, const void *src, const void *weights
                 const void *dst, dnnl_primitive_desc_t *out)
 {
     if (a->prop == dnnl_backward_data)
-        return dnnl_inner_product_backward_data_primitive_desc_create(out, a->engine, src, weights,
+        return DN(inner_product_backward_data_primitive_desc_create)(out, a->engine, src, weights,
                                                                       dst, a->fwd, a->attr);
     if (a->prop == dnnl_backward_weights)
-        return dnnl_inner_product_backward_weights_primitive_desc_create(
+        return DN(inner_product_backward_weights_primitive_desc_create)(
             out, a->engine, src, weights, bias, dst, a->fwd, a->attr);
-    return dnnl_inner_product_forward_primitive_desc_create(out, a->engine, a->prop, src, weights,
+    return DN(inner_product_forward_primitive_desc_create)(out, a->engine, a->prop, src, weights,
                                                             bias, dst, a->attr);
 }
 
@@ -138,10 +138,10 @@ hop_dn_pd_pool(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *src,
                const struct hop_dn_window *k, dnnl_primitive_desc_t *out)
 {
     if (a->prop == dnnl_backward_data)
-        return dnnl_pooling_backward_primitive_desc_create(out, a->engine, alg, src, dst,
+        return DN(pooling_backward_primitive_desc_create)(out, a->engine, alg, src, dst,
                                                            k->strides, k->size, k->gaps, k->lo,
                                                            k->hi, a->fwd, a->attr);
-    return dnnl_pooling_forward_primitive_desc_create(out, a->engine, a->prop, alg, src, dst,
+    return DN(pooling_forward_primitive_desc_create)(out, a->engine, a->prop, alg, src, dst,
                                                       k->strides, k->size, k->gaps, k->lo, k->hi,
                                                       a->attr);
 }
@@ -151,9 +151,9 @@ hop_dn_pd_bnorm(const struct hop_dn_ask *a, const void *src, float epsilon, unsi
                 dnnl_primitive_desc_t *out)
 {
     if (a->fwd)
-        return dnnl_batch_normalization_backward_primitive_desc_create(
+        return DN(batch_normalization_backward_primitive_desc_create)(
             out, a->engine, a->prop, src, src, src, epsilon, flags, a->fwd, a->attr);
-    return dnnl_batch_normalization_forward_primitive_desc_create(out, a->engine, a->prop, src, src,
+    return DN(batch_normalization_forward_primitive_desc_create)(out, a->engine, a->prop, src, src,
                                                                   epsilon, flags, a->attr);
 }
 
@@ -162,9 +162,9 @@ hop_dn_pd_lnorm(const struct hop_dn_ask *a, const void *src, const void *stat, f
                 unsigned flags, dnnl_primitive_desc_t *out)
 {
     if (a->fwd)
-        return dnnl_layer_normalization_backward_primitive_desc_create(
+        return DN(layer_normalization_backward_primitive_desc_create)(
             out, a->engine, a->prop, src, src, src, stat, epsilon, flags, a->fwd, a->attr);
-    return dnnl_layer_normalization_forward_primitive_desc_create(out, a->engine, a->prop, src, src,
+    return DN(layer_normalization_forward_primitive_desc_create)(out, a->engine, a->prop, src, src,
                                                                   stat, epsilon, flags, a->attr);
 }
 
@@ -173,14 +173,14 @@ hop_dn_pd_eltwise(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *s
                   float beta, dnnl_primitive_desc_t *out)
 {
     if (a->fwd)
-        return dnnl_eltwise_backward_primitive_desc_create(out, a->engine, alg, src, src, src,
+        return DN(eltwise_backward_primitive_desc_create)(out, a->engine, alg, src, src, src,
                                                            alpha, beta, a->fwd, a->attr);
-    return dnnl_eltwise_forward_primitive_desc_create(out, a->engine, a->prop, alg, src, src, alpha,
+    return DN(eltwise_forward_primitive_desc_create)(out, a->engine, a->prop, alg, src, src, alpha,
                                                       beta, a->attr);
 }
 
 dnnl_status_t
 hop_dn_post_eltwise(dnnl_post_ops_t post, dnnl_alg_kind_t alg, float alpha, float beta)
 {
-    return dnnl_post_ops_append_eltwise(post, alg, alpha, beta);
+    return DN(post_ops_append_eltwise)(post, alg, alpha, beta);
 }

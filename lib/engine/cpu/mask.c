@@ -111,19 +111,23 @@ has_avx512(void)
 }
 #endif
 
-void
-hop_cpu_mask(uint64_t key, uint32_t layer, uint32_t t, uint32_t limit, int64_t n, uint8_t *mask)
+const uint8_t *
+hop_cpu_mask(uint64_t key, uint32_t layer, uint32_t t, uint32_t limit, int64_t first, int64_t n,
+             uint8_t *mask)
 {
+    int64_t lead = first % (4 * WIDE), from = first - lead;
     bool is_wide = has_avx512();
 
     /* Blocks of WIDE counters start at multiples of WIDE, so the low word never wraps inside. */
 #pragma omp parallel for schedule(static) if (n > 1 << 16)
-    for (int64_t e = 0; e < n; e += 4 * WIDE) {
-        uint32_t first = (uint32_t)(e / 4), high = (uint32_t)((uint64_t)(e / 4) >> 32);
+    for (int64_t i = 0; i < lead + n; i += 4 * WIDE) {
+        uint64_t at = (uint64_t)(from + i) / 4;
+        uint32_t low = (uint32_t)at, high = (uint32_t)(at >> 32);
 
         if (is_wide)
-            draw_avx512(key, first, high, layer, t, limit, mask + e);
+            draw_avx512(key, low, high, layer, t, limit, mask + i);
         else
-            draw(key, first, high, layer, t, limit, mask + e);
+            draw(key, low, high, layer, t, limit, mask + i);
     }
+    return mask + lead;
 }

@@ -188,7 +188,7 @@ library_backward(struct hop_cpu_prog *g, int i, struct hop_cpu_buf *dy, struct h
                  struct hop_err *e)
 {
     const struct hop_activation *a = g->plan->spec.net->layers[i].params;
-    const struct hop_dn_md *md = g->values[i + 1].md;
+    const struct hop_dn_md *md = g->values[i + 1].made;
     bool reads_input = hop_dn_eltwise_reads_input(a);
     struct hop_cpu_buf *read;
     struct hop_dn_prim *p;
@@ -210,7 +210,7 @@ static int
 backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     const struct hop_activation *a = g->plan->spec.net->layers[i].params;
-    const struct hop_dn_md *md = g->values[i + 1].md;
+    const struct hop_dn_md *md = g->values[i + 1].made;
     struct hop_cpu_buf *dy, *dx;
     int rc;
 

@@ -17,7 +17,7 @@ run_forward(void *arg, const struct hop_cpu_now *now)
     const struct augment *s = arg;
 
     for (int64_t i = 0; i < s->n; i++)
-        hop_augment_image(s->l, s->i_layer, s->is_training, now->dropout_key, i, now->t,
+        hop_augment_image(s->l, s->i_layer, s->is_training, now->dropout_key, now->first + i, now->t,
                           s->x + i * s->n_in, s->y + i * s->n_out);
 }
 

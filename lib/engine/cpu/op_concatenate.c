@@ -108,7 +108,7 @@ backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     struct concatenate *s = g->nodes[i].aux;
     const struct hop_dn_md *md;
     struct hop_cpu_buf *dy, *dx[HOP_NET_INPUTS] = {NULL};
-    int v, rc = hop_cpu_grad_take(g, i + 1, g->values[i + 1].md, &dy, e);
+    int v, rc = hop_cpu_grad_take(g, i + 1, g->values[i + 1].made, &dy, e);
 
     if (rc)
         return rc;

@@ -9,15 +9,17 @@ struct dropout {
     uint32_t i_layer, limit;
     float scale;
     bool is_bf16;  /* x, dy, y, dx are; else float32 */
-    uint8_t *mask; /* [n, hw, c]: 1 = kept */
+    uint8_t *drawn;      /* room for the mask */
+    const uint8_t *mask; /* [n, hw, c]: 1 = kept; of the last forward pass */
     const void *x, *dy;
     void *y, *dx;
 };
 
 static void
-draw_mask(const struct dropout *s, int64_t n, const struct hop_cpu_now *now)
+draw_mask(struct dropout *s, int64_t n_each, const struct hop_cpu_now *now)
 {
-    hop_cpu_mask(now->dropout_key, s->i_layer, now->t, s->limit, n, s->mask);
+    s->mask = hop_cpu_mask(now->dropout_key, s->i_layer, now->t, s->limit, now->first * n_each,
+                           s->n * n_each, s->drawn);
 }
 
 #define ALWAYS static inline __attribute__((always_inline))
@@ -99,9 +101,9 @@ apply(const struct dropout *s, const void *x, void *y)
 static void
 run_forward(void *arg, const struct hop_cpu_now *now)
 {
-    const struct dropout *s = arg;
+    struct dropout *s = arg;
 
-    draw_mask(s, s->n * s->hw * s->c, now);
+    draw_mask(s, s->hw * s->c, now);
     apply(s, s->x, s->y);
 }
 
@@ -146,9 +148,9 @@ apply_spatial(const struct dropout *s, const float *x, float *y)
 static void
 run_spatial(void *arg, const struct hop_cpu_now *now)
 {
-    const struct dropout *s = arg;
+    struct dropout *s = arg;
 
-    draw_mask(s, s->n * s->c, now);
+    draw_mask(s, s->c, now);
     apply_spatial(s, s->x, s->y);
 }
 
@@ -199,7 +201,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
                           .y = y->buf->p};
     s->limit = (uint32_t)(conf->rate * 4294967296.0);
     s->scale = (float)(1.0 / (1.0 - conf->rate));
-    if (!(s->mask =
+    if (!(s->drawn =
               hop_cpu_own(g, (size_t)(s->n * (is_spatial(g, i) ? 1 : s->hw) * s->c + HOP_CPU_MASK_SPARE), e)))
         return HOP_ENOMEM;
     g->nodes[i].aux = s;
@@ -209,7 +211,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 static int
 backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    const struct hop_dn_md *md = g->values[i + 1].md;
+    const struct hop_dn_md *md = g->values[i + 1].made;
     struct dropout *s = g->nodes[i].aux;
     struct hop_cpu_buf *dy, *dx;
     int rc = hop_cpu_grad_take(g, i + 1, md, &dy, e);

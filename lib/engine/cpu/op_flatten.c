@@ -33,7 +33,7 @@ static int
 backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     int v = hop_cpu_in(g, i, 0), rc;
-    const struct hop_dn_md *from = g->values[i + 1].md;
+    const struct hop_dn_md *from = g->values[i + 1].made;
     const struct hop_dn_md *to = last(g, &g->values[v], from, e);
     struct hop_cpu_buf *dy;
 

@@ -82,7 +82,7 @@ static int
 backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     int v = hop_cpu_in(g, i, 0), rc;
-    const struct hop_dn_md *md = g->values[i + 1].md;
+    const struct hop_dn_md *md = g->values[i + 1].made;
     struct hop_dn_norm c = describe(g, i);
     struct hop_cpu_weight *gamma, *beta;
     const struct lnorm *s = g->nodes[i].aux;

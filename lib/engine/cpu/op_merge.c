@@ -168,7 +168,7 @@ forward_add(struct hop_cpu_prog *g, int i, struct hop_err *e)
 static int
 backward_add(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    const struct hop_dn_md *md = g->values[i + 1].md;
+    const struct hop_dn_md *md = g->values[i + 1].made;
     struct hop_cpu_buf *dy;
     int rc = hop_cpu_grad_take(g, i + 1, md, &dy, e);
 
@@ -204,7 +204,7 @@ forward_multiply(struct hop_cpu_prog *g, int i, struct hop_err *e)
 static int
 multiply_back(struct hop_cpu_prog *g, int i, int k, const struct hop_cpu_buf *dy, struct hop_err *e)
 {
-    const struct hop_dn_md *md = g->values[i + 1].md;
+    const struct hop_dn_md *md = g->values[i + 1].made;
     struct hop_cpu_buf *bufs[HOP_NET_INPUTS] = {NULL}, *dx;
     struct merge *s = new_merge(g, i, md, e);
     int rc;
@@ -227,7 +227,7 @@ static int
 backward_multiply(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     struct hop_cpu_buf *dy;
-    int rc = hop_cpu_grad_take(g, i + 1, g->values[i + 1].md, &dy, e);
+    int rc = hop_cpu_grad_take(g, i + 1, g->values[i + 1].made, &dy, e);
 
     for (int k = 0; k < g->plan->spec.net->layers[i].n_in && !rc; k++)
         if (g->values[hop_cpu_in(g, i, k)].wants_grad)

@@ -223,7 +223,7 @@ global_backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     struct hop_cpu_buf *dy;
     int rc;
 
-    if (!md || (rc = hop_cpu_grad_take(g, i + 1, y->md, &dy, e)))
+    if (!md || (rc = hop_cpu_grad_take(g, i + 1, y->made, &dy, e)))
         return md ? rc : HOP_ENOMEM;
     rc = hop_cpu_grad_give(g, i + 1, md, dy, e);
     return rc ? rc : pool_backward(g, i, false, e);
@@ -313,7 +313,7 @@ global_max_backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     struct hop_cpu_buf *dy, *dx;
     int v = hop_cpu_in(g, i, 0), rc;
 
-    if ((rc = hop_cpu_grad_take(g, i + 1, g->values[i + 1].md, &dy, e)))
+    if ((rc = hop_cpu_grad_take(g, i + 1, g->values[i + 1].made, &dy, e)))
         return rc;
     if (!(dx = hop_cpu_grad_new(g, md, e)))
         return HOP_ENOMEM;

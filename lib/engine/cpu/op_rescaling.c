@@ -73,7 +73,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 static int
 backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
-    const struct hop_dn_md *md = g->values[i + 1].md;
+    const struct hop_dn_md *md = g->values[i + 1].made;
     struct rescaling *s = g->nodes[i].aux;
     struct hop_cpu_buf *dy, *dx;
     int rc = hop_cpu_grad_take(g, i + 1, md, &dy, e);

@@ -88,7 +88,7 @@ backward(struct hop_cpu_prog *g, int i, struct hop_err *e)
 {
     struct padding *s = g->nodes[i].aux;
     struct hop_cpu_buf *dy, *dx;
-    int rc = hop_cpu_grad_take(g, i + 1, g->values[i + 1].md, &dy, e);
+    int rc = hop_cpu_grad_take(g, i + 1, g->values[i + 1].made, &dy, e);
 
     if (rc)
         return rc;

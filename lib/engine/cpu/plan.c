@@ -122,6 +122,7 @@ build_forward(struct hop_cpu_prog *g, struct hop_err *e)
         g->i_layer = i;
         if ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->forward(g, i, e)))
             return rc;
+        g->values[i + 1].made = g->values[i + 1].md;
         for (int k = 0; k < net->layers[i].n_in && !g->is_training; k++) {
             x = &g->values[hop_cpu_in(g, i, k)];
             if (--x->n_left == 0)
@@ -182,8 +183,8 @@ build(struct hop_cpu_prog *g, struct hop_err *e)
     return hop_dn_set_scratch(g->set, scratch, e);
 }
 
-/* Shards differ little in size, so few sizes of the last batch ever come: keep the program of the
- * full batch and some more, and drop the oldest of those. */
+/* Shards differ little in size, so few sizes of the last slice ever come: keep the program of the
+ * whole slice and some more, and drop those not used for longest. */
 static void
 drop_old_progs(struct hop_plan *p)
 {
@@ -202,15 +203,20 @@ int
 hop_cpu_prog_get(struct hop_plan *p, int64_t n, bool is_training, struct hop_cpu_prog **out,
                  struct hop_err *e)
 {
-    struct hop_cpu_prog *g;
+    struct hop_cpu_prog *g, **at;
     int rc;
 
     *out = NULL;
-    for (g = p->progs; g; g = g->next) {
-        if (g->n == n && g->is_training == is_training) {
-            *out = g;
-            return HOP_OK;
+    for (at = &p->progs; (g = *at); at = &g->next) {
+        if (g->n != n || g->is_training != is_training)
+            continue;
+        if (g->next) { /* the first one made stays the last */
+            *at = g->next;
+            g->next = p->progs;
+            p->progs = g;
         }
+        *out = g;
+        return HOP_OK;
     }
     if (!(g = hop_alloc(1, sizeof *g, e)))
         return HOP_ENOMEM;
@@ -246,6 +252,8 @@ hop_cpu_prog_run(const struct hop_cpu_prog *g, enum hop_cpu_list list,
 }
 
 /* ---- 3 plans ---- */
+
+enum { LEAST_SLICE = 24 }; /* dense layers like more, and gradients are added up for each */
 
 void
 hop_cpu_plan_free(struct hop_plan *p)
@@ -300,6 +308,35 @@ hop_cpu_precision(const struct hop_plan *p)
     return p->is_bf16 ? "bf16" : "fp32";
 }
 
+/* Slices of about 26 examples are the best of all for Winograd convolutions, and good for the caches
+ * elsewhere; more threads need more to do. */
+static void
+choose_slices(int64_t batch_size, int n_threads, struct hop_cpu_split *out)
+{
+    int64_t most = 16 * (int64_t)n_threads, n = (batch_size + most - 1) / most;
+
+    if (n_threads <= 2) {
+        hop_cpu_split(batch_size, HOP_CPU_SPLIT_FORWARD | HOP_CPU_SPLIT_DATA | HOP_CPU_SPLIT_WEIGHTS,
+                      LEAST_SLICE, out);
+    } else {
+        *out = (struct hop_cpu_split){{(batch_size + n - 1) / n, 0}, {n, 0}};
+        out->count[0] = batch_size / out->n[0];
+        out->n[1] = batch_size % out->n[0];
+        out->count[1] = out->n[1] > 0;
+    }
+}
+
+struct hop_cpu_split
+hop_cpu_slices(const struct hop_plan *p, bool is_training)
+{
+    const struct hop_net *net = p->spec.net;
+
+    for (int i = 0; i < net->n_layers && is_training; i++)
+        if (!strcmp(net->layers[i].kind->op, "BatchNormalization") && !net->layers[i].is_frozen)
+            return (struct hop_cpu_split){{p->spec.batch_size, 0}, {1, 0}};
+    return p->slices;
+}
+
 int
 hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan **out,
                 struct hop_err *e)
@@ -320,13 +357,14 @@ hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct h
     p->d = d;
     p->spec = *spec;
     p->n_ops = net->n_layers - hop_loss_is_fused(&spec->loss, net);
+    choose_slices(spec->batch_size, d->n_threads, &p->slices);
     if (spec->is_training)
         p->n_slots = spec->optim->slots(spec->optim_conf, NULL);
     p->weights = hop_alloc((size_t)net->n_weights, sizeof *p->weights, e);
     p->parts = hop_alloc((size_t)net->n_weights, sizeof *p->parts, e);
     p->set = hop_dn_set_new(d->dn, p->is_bf16, e);
     rc = p->weights && p->parts && p->set
-             ? hop_cpu_prog_get(p, spec->batch_size, spec->is_training, &g, e)
+             ? hop_cpu_prog_get(p, hop_cpu_slices(p, spec->is_training).n[0], spec->is_training, &g, e)
              : HOP_ENOMEM;
     if (rc)
         hop_cpu_plan_free(p);

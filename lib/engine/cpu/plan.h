@@ -6,6 +6,10 @@
  * (copies of weights in other layouts), forward, backward. One op_NAME.c per kind of layer appends
  * that layer's steps when a program is built.
  *
+ * A batch goes through in slices, where the net allows it: a program for the slice runs several
+ * times, and the gradients of its weights are added up. That takes less memory, and what a layer
+ * writes is still in the cache when the next one reads it.
+ *
  * Values are what flows between layers: value 0 is the net's input, value i+1 the output of layer
  * i. Their memory comes from the plan's pool and returns to it while the program is being built, as
  * soon as no later step reads it, so the pool is the memory plan. Several values, or gradients, may
@@ -16,6 +20,7 @@
 
 #include "base/num.h"
 #include "engine/cpu/dn.h"
+#include "engine/cpu/split.h"
 #include "engine/engine.h"
 
 /* Loops marked so are compiled again for CPUs with AVX2 and AVX-512 and chosen at start; the bits are
@@ -66,6 +71,7 @@ struct hop_cpu_weight {
     const struct hop_dn_md *md; /* NULL until the first program is built */
     size_t n;                   /* floats, padding (always 0) included */
     float *v, *g, *slots[HOP_MAX_SLOTS];
+    float *sum; /* of the gradients of earlier slices; NULL where a batch is one slice */
     /* Canonical position (a,b,c,d) lies at at[0][a] + at[1][b] + at[2][c] + at[3][d]; leading
      * axes that the weight does not have are of length 1. */
     int64_t dims[4], *at[4]; /* at[0] owns the memory */
@@ -85,6 +91,7 @@ struct hop_cpu_value {
     int64_t n, c, h, w;         /* h = w = 1 if flat */
     bool is_flat;               /* described as [N,C], else as [N,C,H,W] */
     const struct hop_dn_md *md; /* NULL: not placed yet (the input, whose first reader chooses) */
+    const struct hop_dn_md *made; /* as its layer wrote it, and takes its gradient; readers move md */
     struct hop_cpu_buf *buf;
     enum hop_cpu_keep keep;
     int n_readers, i_reader; /* layers; the last of them */
@@ -95,9 +102,10 @@ struct hop_cpu_value {
     struct hop_cpu_buf *grad;
 };
 
-struct hop_cpu_now { /* what changes from step to step */
+struct hop_cpu_now { /* what changes from run to run */
     uint64_t dropout_key;
     uint32_t t;
+    int64_t first; /* the program's example 0 is this one of the batch */
 };
 
 struct hop_cpu_step {
@@ -109,7 +117,7 @@ struct hop_cpu_step {
 enum hop_cpu_list { HOP_CPU_PREPARE, HOP_CPU_FORWARD, HOP_CPU_BACKWARD, HOP_CPU_N_LISTS };
 
 struct hop_cpu_node { /* what a layer keeps from building forward to building backward */
-    struct hop_dn_prim *fwd, *bwd_weights;
+    struct hop_dn_prim *fwd, *bwd_weights; /* over the whole batch */
     const struct hop_dn_md *md; /* of the input as forward read it */
     void *aux;                  /* owned by the program */
     bool is_fused;              /* activation: done by the layer before */
@@ -145,6 +153,7 @@ struct hop_plan {
     struct hop_plan_spec spec;
     int n_ops; /* layers that run as steps: all, or all but a last one that is the loss's */
     bool is_bf16; /* activations, their gradients and kernels' copies; else float32 */
+    struct hop_cpu_split slices; /* of a batch, in nets where it may be cut */
     struct hop_dn_set *set; /* of the weights' layouts */
     struct hop_cpu_weight *weights;
     struct hop_optim_part *parts; /* room for every weight */
@@ -163,7 +172,12 @@ void hop_cpu_plan_free(struct hop_plan *p);
 size_t hop_cpu_plan_bytes(const struct hop_plan *p);
 const char *hop_cpu_precision(const struct hop_plan *p);
 
-/* hop_cpu_prog_get - the program for batches of n, built on first use. */
+/* hop_cpu_slices - how a pass cuts its batches. Only training looks at a batch as a whole, and there
+ * only batch normalization. */
+struct hop_cpu_split hop_cpu_slices(const struct hop_plan *p, bool is_training);
+
+/* hop_cpu_prog_get - the program for n examples, built on first use. The last three that were got
+ * stay. */
 int hop_cpu_prog_get(struct hop_plan *p, int64_t n, bool is_training, struct hop_cpu_prog **out,
                      struct hop_err *e) HOP_MUSTUSE;
 int hop_cpu_prog_run(const struct hop_cpu_prog *g, enum hop_cpu_list list,
@@ -179,6 +193,9 @@ int hop_cpu_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *
 int hop_cpu_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e);
 /* hop_cpu_gradient_out - the gradients [n_params] in canonical order, 0 for statistics. */
 void hop_cpu_gradient_out(const struct hop_plan *p, float *gradient);
+/* hop_cpu_sum_gradients - after the backward pass of slice i of n of a batch: after the last one the
+ * gradients are the sums over all n. */
+void hop_cpu_sum_gradients(struct hop_plan *p, int64_t i, int64_t n);
 double hop_cpu_penalty(const struct hop_plan *p);      /* sum of l1 * |w| + l2 * w^2 */
 void hop_cpu_add_penalty_gradient(struct hop_plan *p); /* g += 2 * l2 * w + l1 * sign(w) */
 double hop_cpu_update(struct hop_plan *p);             /* one optimizer step; returns its lr */
@@ -276,8 +293,9 @@ struct hop_cpu_op {
 
 /* ---- linear.c: for Conv2D and Dense ---- */
 
-/* Describe layer i's primitive for a pass; act: also do this activation, or NULL. */
-typedef int hop_cpu_make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass,
+/* Describe layer i's primitive for a pass over n of the program's examples; act: also do this
+ * activation, or NULL. */
+typedef int hop_cpu_make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass, int64_t n,
                          const struct hop_activation *act, const struct hop_dn_prim *fwd,
                          struct hop_dn_prim **out, struct hop_err *e);
 int hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,

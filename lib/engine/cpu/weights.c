@@ -17,6 +17,7 @@ hop_cpu_weights_free(struct hop_plan *p)
 
         free(w->v);
         free(w->g);
+        free(w->sum);
         for (int k = 0; k < HOP_MAX_SLOTS; k++)
             free(w->slots[k]);
         free(w->at[0]);
@@ -105,6 +106,11 @@ hop_cpu_weight_place(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, 
             if (!(w->slots[k] = hop_alloc_floats(w->n, e)))
                 return HOP_ENOMEM;
         n_arrays += 1 + g->plan->n_slots;
+        if (hop_cpu_slices(g->plan, true).n[0] < g->plan->spec.batch_size) {
+            if (!(w->sum = hop_alloc_floats(w->n, e)))
+                return HOP_ENOMEM;
+            n_arrays++;
+        }
     }
     if ((rc = make_tables(w, net_w, md, e)))
         return rc;
@@ -183,6 +189,30 @@ hop_cpu_gradient_out(const struct hop_plan *p, float *gradient)
     for (int i = 0; i < p->spec.net->n_weights; i++)
         if (p->weights[i].g)
             copy_out(&p->weights[i], p->weights[i].g, gradient + p->spec.net->weights[i].offset);
+}
+
+HOP_CPU_HOT static void
+add(float *restrict sum, const float *restrict g, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sum[i] += g[i];
+}
+
+void
+hop_cpu_sum_gradients(struct hop_plan *p, int64_t i, int64_t n)
+{
+    for (int k = 0; k < p->spec.net->n_weights && n > 1; k++) {
+        struct hop_cpu_weight *w = &p->weights[k];
+
+        if (!w->g)
+            continue;
+        if (i == 0)
+            memcpy(w->sum, w->g, w->n * sizeof *w->g);
+        else if (i < n - 1)
+            add(w->sum, w->g, w->n);
+        else
+            add(w->g, w->sum, w->n);
+    }
 }
 
 /* ---- 3 regularisation and optimizer ---- */

@@ -626,8 +626,8 @@ train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, struc
         score(p, n, &t, r);
         backward(p, &s, &t);
         update(p, r);
-        if (pass->progress)
-            pass->progress(pass->progress_arg, at + n, x->x.n);
+        if (pass->progress && !pass->progress(pass->progress_arg, at + n, x->x.n))
+            return hop_pass_told_to_end(e);
     }
     finish(r);
     return HOP_OK;
@@ -723,8 +723,17 @@ gradient(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pass, fl
     return HOP_OK;
 }
 
+/* Both are read at each update and by nothing else. */
+static void
+retune(struct hop_plan *p, const struct hop_plan_spec *spec)
+{
+    memcpy(p->spec.optim_conf, spec->optim_conf, sizeof p->spec.optim_conf);
+    p->spec.lr = spec->lr;
+}
+
 extern const struct hop_device_ops REF_DEVICE;
 const struct hop_device_ops REF_DEVICE = {
     HOP_ENGINE_ABI, sizeof(struct hop_device_ops), "ref", open_, close_, fingerprint, bind, unbind,
     compile, plan_free, plan_bytes, precision, load, store, train, evaluate, predict, gradient,
+    retune,
 };
