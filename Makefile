@@ -39,7 +39,8 @@ DNNL := $(shell printf '%s\n' '$(hash)include <oneapi/dnnl/dnnl.h>' \
 DNNL_MAJOR = $(firstword $(subst ., ,$(DNNL)))
 # Loaded when a device cpu is opened, not linked (lib/engine/cpu/dn_load.h says why).
 DNNL_FILE ?= libdnnl.$(if $(filter Darwin,$(shell uname -s)),$(DNNL_MAJOR).dylib,so.$(DNNL_MAJOR))
-DNNL_LIBS = $(if $(DNNL),-lgomp -ldl)
+# LeakSanitizer falls over threads that use what was loaded later, so there it comes with the program.
+DNNL_LIBS = $(if $(DNNL),-lgomp -ldl $(if $(SAN),-Wl$(comma)--no-as-needed -ldnnl -Wl$(comma)--as-needed))
 # 3.2 dropped Winograd convolutions on x86 (wants_winograd in lib/engine/cpu/dn.c says where they go).
 NO_WINOGRAD = ; no Winograd: on AVX-512$(comma) wide 3x3 convolutions in float32 take 1.5 to 2.5 times as \
 	long as with oneDNN 2.6

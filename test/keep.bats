@@ -40,7 +40,7 @@ teardown()
     # those that a failed test left
     [ -n "${KEEP_ABSENT-}" ] || timeout 20 hop-train --stop || kill_workers
     # what sanitizers had to say at the end of workers, whose standard error nobody reads
-    ! cat asan.* 2>/dev/null
+    if cat asan.* 2>/dev/null; then return 1; fi
 }
 
 # worker: the pid of the one worker process of this test, "" if there is none: its folder is among its
@@ -445,7 +445,11 @@ busy() { [ -n "$(find /proc/"$(worker)"/fd -lname "*/rt/hop/cpu.*" 2>/dev/null)"
     grep -q train-000 "/proc/$(worker)/maps"
 }
 
+# The sanitizers keep freed memory for a while, and count what is lost by themselves.
+no_sanitizer() { ! hop-train --version | grep -q '^flags:.*address'; }
+
 @test "200 visits leave no memory behind" {
+    no_sanitizer || skip "memory is not given back with the address sanitizer"
     rss() { awk '/^VmRSS/ { print $2 }' "/proc/$(worker)/status"; }
     some() # N
     {
@@ -465,6 +469,7 @@ busy() { [ -n "$(find /proc/"$(worker)"/fd -lname "*/rt/hop/cpu.*" 2>/dev/null)"
 
 @test "10,000 visits leave no memory behind" {
     [ -n "${HOP_SLOW-}" ] || skip "slow: HOP_SLOW=1"
+    no_sanitizer || skip "memory is not given back with the address sanitizer"
     warm -s "$S" <m0 >m1
     pid=$(worker)
     for i in $(seq 10000); do

@@ -489,8 +489,11 @@ keep_serve(int listen_fd, int lock_fd, int dir_fd, const char *name,
             handle(&w, n);
     }
     retire(&w);
-    while (w.calls)
+    while (w.calls) {
+        if (w.calls->state == STOPPING)
+            w.calls->fd = -1; /* who waits for our end sees it when this process has ended */
         call_free(&w, w.calls);
+    }
     warm_free(w.warm);
     turns_clear(&w.turns);
     free(w.polls);

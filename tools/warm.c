@@ -24,8 +24,9 @@ struct item {
     int n_users;
     int64_t bytes;
     uint64_t used_at;  /* w->clock when it was given back */
-    char *input;       /* [cap] */
+    char *input;       /* [cap], its user's to move */
     size_t cap;
+    char *lent;        /* input, once it stays where it is */
     char *precision;   /* what the plan's spec borrows */
     struct hop_training training;
     struct train_plan plan;
@@ -232,11 +233,14 @@ warm_input_take(struct warm *w, int fd, int (*wait)(void *arg, int fd, struct ho
             return HOP_ENOMEM;
         keep(w, x, 0);
     }
-    rc = read_into(x, fd, wait, arg, n, e);
-    *out = x->input;
-    if (rc)
+    if ((rc = read_into(x, fd, wait, arg, n, e))) {
         give(w, x, (int64_t)x->cap, true);
-    return rc;
+        return rc;
+    }
+    pthread_mutex_lock(&w->lock);
+    *out = x->lent = x->input;
+    pthread_mutex_unlock(&w->lock);
+    return HOP_OK;
 }
 
 void
@@ -245,8 +249,9 @@ warm_input_give(struct warm *w, char *bytes)
     struct item *x;
 
     pthread_mutex_lock(&w->lock);
-    for (x = w->items; x->input != bytes; x = x->next)
+    for (x = w->items; x->lent != bytes; x = x->next)
         ;
+    x->lent = NULL;
     pthread_mutex_unlock(&w->lock);
     give(w, x, (int64_t)x->cap, true);
 }

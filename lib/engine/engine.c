@@ -1,6 +1,7 @@
 /* engine - the table of devices. */
 #include "engine/engine.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,8 +14,8 @@ extern const struct hop_device_ops *const hop_device_cpu; /* NULL where oneDNN i
 /* Fastest first: the order in which "auto" tries them. */
 static const struct hop_device_ops *list[4];
 
-const struct hop_device_ops *const *
-hop_device_list(void)
+static void
+fill_list(void)
 {
     const struct hop_plugin *cuda = hop_plugin_usable("cuda");
     size_t n = 0;
@@ -25,6 +26,14 @@ hop_device_list(void)
         list[n++] = hop_device_cpu;
     list[n++] = &hop_device_ref;
     list[n] = NULL;
+}
+
+const struct hop_device_ops *const *
+hop_device_list(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT; /* visits ask side by side */
+
+    pthread_once(&once, fill_list);
     return list;
 }
 
@@ -80,10 +89,4 @@ hop_device_identity(const char *name, char *out, size_t n)
     for (i = 0; out[i]; i++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", out[i]))
             out[i] = '-';
-}
-
-int
-hop_pass_told_to_end(struct hop_err *e)
-{
-    return hop_fail(e, HOP_EBUSY, NULL, NULL, "told to end");
 }

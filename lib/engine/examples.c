@@ -21,3 +21,9 @@ hop_examples_check(const struct hop_examples *x, const struct hop_plan_spec *spe
                         x->t ? "targets" : "classes", (long long)K);
     return HOP_OK;
 }
+
+int
+hop_pass_told_to_end(struct hop_err *e)
+{
+    return hop_fail(e, HOP_EBUSY, NULL, NULL, "told to end");
+}

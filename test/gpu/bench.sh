@@ -1,9 +1,10 @@
 #!/bin/sh
-# bench.sh - `make bench-gpu`: what a GPU does in about 5 minutes: what a process costs to start, images/s
+# bench.sh - `make bench-gpu`: what a GPU does in at most 4 minutes: what a process costs to start, images/s
 # of nets by batch and by processes side by side, PyTorch with the same nets where it is installed, and a
 # search of 8 configs over 16 shards from end to end. lib.sh says what is read from the environment;
 # BENCH_BATCHES (32 64 128 512), BENCH_NETS, BENCH_PRECISIONS (fp32 bf16; what the device lacks is left
 # out), BENCH_PEER_PYTHON (python3).
+# shellcheck disable=SC2154 # set there
 . "$(dirname "$0")/lib.sh"
 nets=${BENCH_NETS:-cifar10-cnn1 cifar10-cnn2 resnet9}
 batches=${BENCH_BATCHES:-32 64 128 512}
@@ -108,9 +109,9 @@ if [ -n "${HOP_GPU_PART-}" ]; then
     "$HOP_GPU_PART"
     exit
 fi
-part 60 start_up
-part 80 one_process
-part 80 side_by_side
-part 90 peers
-part 120 search
+part 30 start_up
+part 60 one_process
+part 50 side_by_side
+part 60 peers
+part 50 search
 finish

@@ -200,6 +200,7 @@ __attribute__((unused)) static const struct hop_device_ops *
 asked_device(void)
 {
     const char *name = getenv("HOP_TEST_DEVICE");
+    static struct hop_device *kept; /* a GPU's context is slow to make: one stays for all the tests */
     const struct hop_device_ops *ops;
     struct hop_err e = {0};
     int index;
@@ -207,7 +208,7 @@ asked_device(void)
     if (!name || !*name)
         return NULL;
     if (hop_plugins_set(getenv("HOP_PLUGINS"), getenv("HOP_CUDNN"), &e) ||
-        hop_device_find(name, &ops, &index, &e))
+        hop_device_find(name, &ops, &index, &e) || ops->open(index, 1, &kept, &e))
         die("HOP_TEST_DEVICE", &e);
     printf("# device %s\n", ops->name);
     return ops;

@@ -120,6 +120,81 @@ test_loss_split(const struct hop_device_ops *ops, const struct loss_row *l)
     hop_net_free(net);
 }
 
+/* A plan that trained one model trains the next, with other hyperparameters, as its own plan would. */
+static void
+test_retune(const struct hop_device_ops *ops, const char *optim, const char *hyper,
+            const char *hyper2)
+{
+    struct hop_net *net = make_net("8,8,3", CONV(5, 3, 1, 1, same, elu) DROPOUT(0.3) SMOOTH);
+    struct hop_plan_spec one = make_spec(net, 8, optim, hyper);
+    struct hop_plan_spec two = make_spec(net, 8, optim, hyper2);
+    struct hop_state fresh = make_state(net, one.optim, 5), used = make_state(net, one.optim, 5);
+    struct hop_state old = make_state(net, one.optim, 5);
+    struct test_data x = make_data(net, 27, 22);
+    struct test_run t = start(ops, &two, &x);
+    struct hop_err e = {0};
+
+    if (ops->load(t.p, &fresh, &e))
+        die("load", &e);
+    run_passes(&t, 0, 1);
+    if (ops->store(t.p, &fresh, &e))
+        die("store", &e);
+    stop(&t);
+    t = start(ops, &one, &x);
+    if (ops->load(t.p, &old, &e))
+        die("load", &e);
+    run_passes(&t, 0, 2);
+    if (ops->store(t.p, &old, &e))
+        die("store", &e);
+    ops->retune(t.p, &two);
+    if (ops->load(t.p, &used, &e))
+        die("load", &e);
+    run_passes(&t, 0, 1);
+    if (ops->store(t.p, &used, &e))
+        die("store", &e);
+    stop(&t);
+    ok(equal(&fresh, &used) && !equal(&old, &used), "%s %s: a plan retuned is a plan compiled",
+       ops->name, optim);
+    clear_state(&fresh);
+    clear_state(&used);
+    clear_state(&old);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
+static bool
+end_at_once(void *arg, int64_t n_done, int64_t n_total)
+{
+    (void)n_done;
+    (void)n_total;
+    ++*(int *)arg;
+    return false;
+}
+
+/* progress() says false: it is not called again. */
+static void
+test_told_to_end(const struct hop_device_ops *ops)
+{
+    struct hop_net *net = make_net("8,8,3", CONV(5, 3, 1, 1, same, elu) SMOOTH);
+    struct hop_plan_spec spec = make_spec(net, 8, "sgd", "{}");
+    struct hop_state s = make_state(net, spec.optim, 5);
+    struct test_data x = make_data(net, 27, 22);
+    struct test_run t = start(ops, &spec, &x);
+    int n_calls = 0, rc;
+    struct hop_pass pass = {.visit = 1, .progress = end_at_once, .progress_arg = &n_calls};
+    struct hop_result r;
+    struct hop_err e = {0};
+
+    if (ops->load(t.p, &s, &e))
+        die("load", &e);
+    rc = ops->train(t.p, t.x, &pass, &r, &e);
+    ok(rc == HOP_EBUSY && n_calls == 1, "%s: told to end, it ends", ops->name);
+    stop(&t);
+    clear_state(&s);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
 /* Any bits that a float may hold come back as they went in. */
 static void
 test_load_store(const struct hop_device_ops *ops)
@@ -355,6 +430,13 @@ test_device(const struct hop_device_ops *ops)
     for (size_t i = 0; i < HOP_LEN(loss_rows); i++)
         test_loss_split(ops, &loss_rows[i]);
     test_load_store(ops);
+    if (ops->retune) {
+        test_retune(ops, "sgd", "{\"lr\":0.1,\"momentum\":0.9}",
+                    "{\"lr\":0.01,\"momentum\":0.5,\"nesterov\":true,\"weight_decay\":0.1}");
+        test_retune(ops, "adam", "{\"lr\":0.01}",
+                    "{\"lr\":0.001,\"beta_1\":0.5,\"clipnorm\":1}");
+    }
+    test_told_to_end(ops);
     test_evaluate(ops);
     test_divergence(ops);
     test_sign(ops);

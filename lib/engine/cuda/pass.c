@@ -158,8 +158,9 @@ hop_cuda_train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pa
     p->step += n_steps;
     r->n_steps = n_steps;
     report(p, n, r);
-    if (pass->progress)
-        pass->progress(pass->progress_arg, n, n);
+    /* The host hears of the pass at its end only. */
+    if (pass->progress && !pass->progress(pass->progress_arg, n, n))
+        return hop_pass_told_to_end(e);
     return HOP_OK;
 }
 

@@ -192,7 +192,7 @@ static void
 test_memory(struct hop_cuda_context *c, struct hop_cuda_stream *s)
 {
     struct hop_err e = {0};
-    void *p = NULL, *q = NULL, *h = NULL;
+    void *p = NULL, *q = NULL, *zero, *h = NULL;
     char in[8] = "hop hop", out[8] = "";
 
     ok(!drv->alloc(c, 100, &p, &e) && !drv->alloc(c, 0, &q, &e) && !drv->host_alloc(c, 8, &h, &e),
@@ -211,11 +211,12 @@ test_memory(struct hop_cuda_context *c, struct hop_cuda_stream *s)
        "nothing is nothing");
     called("", "no call for no bytes");
     fail_next("cuMemAlloc", CUDA_ERROR_OUT_OF_MEMORY);
-    q = p;
+    zero = q;
     ok(drv->alloc(c, 3000000, &q, &e) == HOP_ENOMEM && hop_err_exit(&e) == 75 && !q &&
            strstr(e.what, "3.0 MB") && strstr(e.hint, "batch_size"),
        "out of memory: %s: %s (%s)", e.where, e.what, e.hint);
     drv->free(c, p);
+    drv->free(c, zero);
     drv->free(c, NULL);
     drv->host_free(c, h);
     drv->host_free(c, NULL);
@@ -352,6 +353,6 @@ main(int argc, char **argv)
     drv->stream_free(c, s);
     drv->stream_free(c, NULL);
     drv->close(c);
-    ok(!fake->n_contexts && !fake->n_streams && !fake->n_events && !fake->n_graphs, "all is closed");
+    ok(!fake->n_contexts && !fake->n_buffers && !fake->n_streams && !fake->n_events && !fake->n_graphs, "all is closed");
     return tap_end();
 }

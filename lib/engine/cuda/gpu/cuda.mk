@@ -30,7 +30,9 @@ CUDA_UNIT := $(if $(HAS_CUDA),$(patsubst test/unit/cuda/%.c,$B/test/%,$(filter-o
 
 # ---- the plugin ----
 
-# The library once more, to be loaded anywhere; of it the plugin takes what it calls.
+# The library once more, to be loaded anywhere; of it the plugin takes what it calls. Without sanitizers,
+# which would keep the rest, too, and what that wants.
+PIC_CFLAGS = $(filter-out $(HOP_SAN),$(HOP_CFLAGS))
 PIC_SRC = $(CUDA_SRC) $(wildcard lib/base/*.c lib/net/*.c) lib/engine/examples.c lib/engine/augment.c lib/engine/ref/ref_loss.c
 PIC_OBJ = $(PIC_SRC:%.c=$B/pic/%.o)
 CUDA_OBJ = $(CUDA_SRC:%.c=$B/pic/%.o) $(patsubst %,$B/pic/%.o,$(wildcard lib/engine/cuda/*.cu))
@@ -40,7 +42,7 @@ NVCCFLAGS = -std=c++17 -O3 -fmad=false -Ilib $(foreach a,$(CUDA_ARCHS),-gencode 
 $B/pic/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$Q$(CC) $(HOP_CFLAGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections $(CFLAGS) $(FAST_CFLAGS) \
+	$Q$(CC) $(PIC_CFLAGS) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections $(CFLAGS) $(FAST_CFLAGS) \
 		$(CUDA_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 # What ptxas says of each kernel stays beside the object, for test/cuda.bats.
 $B/pic/%.cu.o: %.cu $B/flags
@@ -53,8 +55,8 @@ $B/pic/libhop.a: $(PIC_OBJ)
 $B/lib/hop/hop-cuda.so: $(CUDA_OBJ) $B/pic/libhop.a lib/engine/cuda/gpu/plugin.map
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$Q$(CC) -shared $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@.new $(CUDA_OBJ) $B/pic/libhop.a -Wl,--gc-sections \
-		-Wl,--version-script=lib/engine/cuda/gpu/plugin.map $(if $(SAN),,-Wl,-z,defs) \
+	$Q$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@.new $(CUDA_OBJ) $B/pic/libhop.a -Wl,--gc-sections \
+		-Wl,--version-script=lib/engine/cuda/gpu/plugin.map -Wl,-z,defs \
 		-L$(CUDA)/lib64 -lcudart_static -lrt -lpthread -ldl -lm && mv $@.new $@
 # With the plugin's own parts: on a GPU.
 $B/test/t_conv_gpu: $B/test/unit/cuda/t_conv_gpu.o $(CUDA_OBJ) $B/pic/libhop.a $B/libhop.a
