@@ -214,6 +214,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     struct dropout *s;
 
+    g->nodes[i].is_input_free = true;
     if ((rc = is_spatial(g, i) ? hop_cpu_value_f32(g, v, e) : hop_cpu_value_any(g, v, e)))
         return rc;
     /* Over a ReLU's output, too: its backward asks only where it was positive, and where dropout
