@@ -20,6 +20,7 @@ struct kernels {
     size_t n;
     double *mean, *width; /* [n], numbers */
     double *log_mass;     /* [n] of what is inside the bounds */
+    double *log_scale;    /* [n] what a normal density without step is divided by */
     double *p;            /* [n][n_categories] */
     double *now;          /* [n] log density at the point asked for */
 };
@@ -165,6 +166,7 @@ add_kernel(struct kernels *k, double mean, double width)
     k->mean[k->n] = mean;
     k->width[k->n] = width;
     k->log_mass[k->n] = log_between((k->low - mean) / width, (k->high - mean) / width);
+    k->log_scale[k->n] = k->log_mass[k->n] + log(width) + 0.5 * log(2 * M_PI);
     k->n++;
 }
 
@@ -184,8 +186,9 @@ make_numbers(struct kernels *k, const double *x, size_t n, size_t n_dims, enum h
     k->mean = hop_alloc(n + 1, sizeof *k->mean, e);
     k->width = hop_alloc(n + 1, sizeof *k->width, e);
     k->log_mass = hop_alloc(n + 1, sizeof *k->log_mass, e);
+    k->log_scale = hop_alloc(n + 1, sizeof *k->log_scale, e);
     v = hop_alloc(n + 1, sizeof *v, e);
-    if (!k->mean || !k->width || !k->log_mass || !v) {
+    if (!k->mean || !k->width || !k->log_mass || !k->log_scale || !v) {
         free(v);
         return HOP_ENOMEM;
     }
@@ -252,8 +255,7 @@ evaluate(struct kernels *k, double x)
         if (k->dim.q > 0)
             k->now[i] = log_between((low - mean) / width, (high - mean) / width) - k->log_mass[i];
         else
-            k->now[i] = -0.5 * ((at - mean) / width) * ((at - mean) / width) - k->log_mass[i] -
-                        log(width) - 0.5 * log(2 * M_PI);
+            k->now[i] = -0.5 * ((at - mean) / width) * ((at - mean) / width) - k->log_scale[i];
     }
 }
 
@@ -271,6 +273,7 @@ hop_parzen_free(struct hop_parzen *p)
         free(p->dims[i].mean);
         free(p->dims[i].width);
         free(p->dims[i].log_mass);
+        free(p->dims[i].log_scale);
         free(p->dims[i].p);
         free(p->dims[i].now);
     }
