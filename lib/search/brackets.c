@@ -38,7 +38,7 @@ fill(struct hop_brackets *b, struct hop_bracket *v, bool is_a, struct hop_err *e
     n = is_a ? (b->s_max + 1) / (v->s + 1) * p : (b->n * p + v->s) / (v->s + 1);
     v->first = b->n_configs + 1;
     if ((b->n_configs += n) > MAX_CONFIGS)
-        return hop_fail(e, HOP_EARG, "--iterations", "take a larger --eta",
+        return hop_fail(e, HOP_EARG, "--max-iterations", "take a larger --eta",
                         "%lld iterations and eta %lld make more than %d configs",
                         (long long)b->R, (long long)b->eta, MAX_CONFIGS);
     for (i = 0; i <= v->s; i++, n /= b->eta) {
@@ -59,7 +59,7 @@ hop_brackets_make(int64_t R, int64_t eta, const char *shape, bool is_added,
 
     memset(out, 0, sizeof *out);
     if (R < 1)
-        return hop_fail(e, HOP_EARG, "--iterations", NULL, "%lld is below 1", (long long)R);
+        return hop_fail(e, HOP_EARG, "--max-iterations", NULL, "%lld is below 1", (long long)R);
     if (eta < 2)
         return hop_fail(e, HOP_EARG, "--eta", NULL, "%lld is below 2", (long long)eta);
     if (!is_a && strcmp(shape, "B"))

@@ -250,7 +250,7 @@ hop_search_result(const struct hop_search_in *in, size_t number)
 }
 
 const struct hop_point *
-hop_result_at(const struct hop_result *r, int64_t iteration)
+hop_result_from(const struct hop_result *r, int64_t iteration)
 {
     size_t low = 0, high = r->n_curve, mid;
 
@@ -261,14 +261,21 @@ hop_result_at(const struct hop_result *r, int64_t iteration)
         else
             high = mid;
     }
-    return low < r->n_curve && r->curve[low].iteration == iteration ? &r->curve[low] : NULL;
+    return low < r->n_curve ? &r->curve[low] : NULL;
 }
 
-double
-hop_result_loss(const struct hop_result *r, int64_t iteration)
+const struct hop_point *
+hop_result_at(const struct hop_result *r, int64_t iteration)
 {
-    const struct hop_point *p = hop_result_at(r, iteration);
+    const struct hop_point *p = hop_result_from(r, iteration);
 
+    return p && p->iteration == iteration ? p : NULL;
+}
+
+/* p: its point, or NULL. */
+static double
+loss_of(const struct hop_result *r, const struct hop_point *p, int64_t iteration)
+{
     if (p)
         return p->loss;
     if (r->state == HOP_RESULT_DIVERGED)
@@ -276,6 +283,18 @@ hop_result_loss(const struct hop_result *r, int64_t iteration)
     if (r->state == HOP_RESULT_STOPPED && r->curve[r->n_curve - 1].iteration < iteration)
         return r->curve[r->n_curve - 1].loss;
     return NAN;
+}
+
+double
+hop_result_loss(const struct hop_result *r, int64_t iteration)
+{
+    return loss_of(r, hop_result_at(r, iteration), iteration);
+}
+
+double
+hop_result_loss_from(const struct hop_result *r, int64_t iteration)
+{
+    return loss_of(r, hop_result_from(r, iteration), iteration);
 }
 
 /* ---- 3 asking ---- */
