@@ -52,6 +52,8 @@ struct hop_opt search_rows[] = {
      "give up configs that do not improve for N iterations", 1, 1e9, false},
     {"min-delta", 0, HOP_OPT_REAL, &A.o.patience.min_delta, "D",
      "with --patience, only improvements by more than D count (0)", 0, 1e30, false},
+    {"median-stop", 0, HOP_OPT_INT, &A.o.median_from, "N",
+     "give up configs worse than the median of the others, from iteration N on", 1, 1e9, false},
     {"eval-every", 0, HOP_OPT_INT, &A.o.patience.eval_every, "N",
      "with --patience, as hop-schedule evaluates (1)", 1, 1e9, false},
     {"best", 'b', HOP_OPT_FLAG, &A.want_best, NULL,
@@ -63,6 +65,7 @@ struct hop_opt search_rows[] = {
 /* What every method takes. */
 static const char *const of_all[] = {"seed",      "repeats",    "prefix",   "metric",    "minimize",
                                      "maximize",  "of",         "max-gap",  "gap-weight", "patience",
+                                     "median-stop",
                                      "min-delta", "eval-every", NULL};
 
 static bool

@@ -40,6 +40,7 @@ struct hop_search_options {
     struct hop_objective objective; /* not bound; without a split "val", or "train" in logs that
                                        have no val */
     struct hop_patience patience;
+    int64_t median_from; /* give up by the median (median.h) from this iteration on; 0 = none */
     bool (*is_net)(const struct hop_json *model); /* a net of hop's, so that training would read the
                                                      config? NULL: none is */
 };
@@ -118,6 +119,12 @@ int hop_search_run(const struct hop_method *m, struct hop_search_in *in,
  * this number, or training would refuse it. */
 int hop_search_ask(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
                    const double *x, int64_t until, struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_search_ask_child - the same of a config that begins as config `parent` is after its iteration `at`
+ * (run/parent.h). parent 0: hop_search_ask. */
+int hop_search_ask_child(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
+                         const double *x, size_t parent, int64_t at, int64_t until,
+                         struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_search_result - of config `number`; one that is UNKNOWN when the log does not name it. */
 const struct hop_result *hop_search_result(const struct hop_search_in *in, size_t number);

@@ -174,6 +174,7 @@ static const struct {
     {"random", NULL, 20, 2, 1},     {"sobol", NULL, 20, 2, 1},      {"hyperband", NULL, 0, 9, 1},
     {"bohb", NULL, 0, 27, 1},       {"asha", "promote", 30, 9, 4},  {"asha", "stop", 30, 9, 4},
     {"tpe", NULL, 25, 3, 3},        {"tpe", "univariate", 25, 3, 1}, {"tpe", "hyperopt", 25, 3, 2},
+    {"pbt", NULL, 0, 10, 1},
 };
 
 static void
@@ -363,6 +364,118 @@ test_asha(void)
     close_driver(&d);
 }
 
+/* Children: of a good config of their generation, at its iteration, near its parameters; their parents
+ * wait for their birth. */
+static void
+test_pbt(void)
+{
+    struct driver d;
+    struct hop_json *configs[100] = {0}, *answer;
+    size_t n = 0, i, k, n_children = 0, n_near = 0, n_drawn = 0, n_early = 0;
+    const char *parent;
+    double a, b;
+
+    open_driver(&d, "pbt", 1);
+    d.s.o.num_configs = 8;
+    d.s.o.iterations = 20;
+    d.s.o.interval = 2;
+    while (ask(&d)) {
+        answer = sim_ask(&d.s);
+        for (i = 0; i < hop_json_len(answer); i++) {
+            const struct hop_json *c = hop_json_at(answer, i);
+            char mine[100];
+
+            for (k = 0; k < n && strcmp(hop_json_str(hop_json_get(configs[k], "id")),
+                                        hop_json_str(hop_json_get(c, "id")));
+                 k++)
+                ;
+            if (k == n)
+                configs[n++] = hop_json_copy(c);
+            /* while a child is to be born, nobody is asked for more than its parent's iteration */
+            if ((parent = hop_json_str(hop_json_get(c, "parent")))) {
+                name(c, hop_json_int(hop_json_get(c, "parent_iteration")), mine);
+                for (k = 0; k < hop_json_len(answer) && !strstr(hop_str_c(&d.done), mine); k++)
+                    n_early += sim_until(hop_json_at(answer, k)) >
+                               hop_json_int(hop_json_get(c, "parent_iteration"));
+            }
+        }
+        hop_json_free(answer);
+        while (d.n_flying)
+            finish(&d);
+    }
+    for (i = 0; i < n; i++) {
+        if (!(parent = hop_json_str(hop_json_get(configs[i], "parent"))))
+            continue;
+        for (k = 0; strcmp(hop_json_str(hop_json_get(configs[k], "id")), parent); k++)
+            ;
+        n_children++;
+        a = sim_real(configs[i], "lr");
+        b = sim_real(configs[k], "lr");
+        n_near += fabs(a / b - 1.2) < 1e-6 || fabs(a / b - 0.8) < 1e-6 || a == 1e-4 || a == 1e-1;
+        n_drawn += hop_json_equal(hop_json_get(configs[i], "opt"), hop_json_get(configs[k], "opt"));
+    }
+    ok(n > 8 && n <= 8 + 9 * 2 && n == d.s.n_all, "pbt: %zu configs in 10 generations", n);
+    ok(n_children == n - 8 && n_near > n_children / 2 && n_near < n_children,
+       "pbt: %zu of %zu children have 1.2 or 0.8 times their parent's lr, others a new one", n_near,
+       n_children);
+    ok(n_drawn == n_children, "pbt: what is no number stays the parent's");
+    ok(!n_early, "pbt: parents wait until their children are born and evaluated");
+    ok(count(&d, 20) == 8, "pbt: the population ends whole");
+    while (n)
+        hop_json_free(configs[--n]);
+    close_driver(&d);
+}
+
+/* Evaluated after each iteration, in turn: the worse half is given up, the best are not. */
+static void
+test_median(void)
+{
+    enum { N = 20, T = 6 };
+    struct sim s;
+    struct hop_json *configs, *again;
+    size_t n_later, i, k;
+    int64_t t;
+
+    sim_open(&s, "random", SPACE);
+    s.o.num_configs = N;
+    s.o.iterations = T;
+    s.o.median_from = 2;
+    configs = sim_ask(&s);
+    ok(hop_json_len(configs) == N && sim_until(hop_json_at(configs, 0)) == 2,
+       "--median-stop: asks for the first iteration at which it judges");
+    for (t = 1; t <= 2; t++)
+        for (i = 0; i < N; i++)
+            sim_tell(&s, hop_json_at(configs, i), t, (double)((i * 7) % N) + 1 / (double)t);
+    again = sim_ask(&s);
+    /* number i + 1 has loss (7 i) mod 20: it stays while it is not above the median of those before */
+    for (i = n_later = 0; i < N; i++) {
+        double before[N], best = (double)((i * 7) % N) + 0.5, v;
+        size_t j, above = 0, below = 0;
+        bool is_asked = false;
+
+        for (k = 0; k < i; k++) {
+            before[k] = (double)((k * 7) % N) + 0.75;
+            for (j = k; j && before[j - 1] > before[j]; j--) {
+                v = before[j];
+                before[j] = before[j - 1];
+                before[j - 1] = v;
+            }
+        }
+        if (i >= 5)
+            above = best > (i % 2 ? before[i / 2] : (before[i / 2 - 1] + before[i / 2]) / 2);
+        for (k = 0; k < hop_json_len(again); k++)
+            is_asked = is_asked || hop_json_equal(hop_json_get(hop_json_at(again, k), "id"),
+                                                  hop_json_get(hop_json_at(configs, i), "id"));
+        below = is_asked && sim_until(hop_json_at(again, 0)) == 3;
+        n_later += below != above;
+    }
+    ok(n_later == N && hop_json_len(again) > N / 4 && hop_json_len(again) < N,
+       "--median-stop: %zu of 20 go on, as the rule says", hop_json_len(again));
+    hop_json_free(configs);
+    hop_json_free(again);
+    sim_close(&s);
+}
+
 /* The stopping rule on the test vector: losses in the order of arrival, eta 3. */
 static void
 test_asha_stop(void)
@@ -410,5 +523,7 @@ main(void)
     test_order();
     test_asha();
     test_asha_stop();
+    test_pbt();
+    test_median();
     return tap_end();
 }
