@@ -230,4 +230,43 @@ sim_counting_ones_space(void)
     return text;
 }
 
+/* How many iterations a search of counting ones trains, going on from model files, until the best of the
+ * configs that were trained to R is within `target` of the least true value; INFINITY when it ends
+ * before. */
+static inline double
+sim_counting_ones_work(struct sim *s, uint64_t key, int64_t R, double target)
+{
+    struct hop_json *configs;
+    struct hop_str had = {0}; /* " id:iterations " of what was trained last */
+    double work = 0, loss, least = INFINITY, regret = INFINITY;
+    int64_t until, before;
+    size_t i;
+
+    while (regret > target && hop_json_len(configs = sim_ask(s))) {
+        for (i = 0; i < hop_json_len(configs) && regret > target; i++) {
+            const struct hop_json *c = hop_json_at(configs, i);
+            const char *at = NULL, *found;
+            char id[100];
+
+            snprintf(id, sizeof id, " %s:", hop_json_str(hop_json_get(c, "id")));
+            for (found = hop_str_c(&had); (found = strstr(found, id)); found++)
+                at = found;
+            before = at ? strtoll(at + strlen(id), NULL, 10) : 0;
+            until = sim_until(c);
+            loss = sim_counting_ones(c, key);
+            sim_begin(s, c);
+            sim_tell(s, c, until, loss);
+            hop_str_addf(&had, "%s%lld ", id, (long long)until);
+            work += (double)(until - before);
+                    if (until < R || loss >= least)
+                continue;
+            least = loss;
+            regret = sim_counting_ones_true(c) + 16;
+        }
+        hop_json_free(configs);
+    }
+    hop_str_clear(&had);
+    return regret > target ? INFINITY : work;
+}
+
 #endif
