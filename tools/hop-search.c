@@ -5,6 +5,7 @@
 
 #include "format/json.h"
 #include "net/zoo.h"
+#include "search/import.h"
 #include "search/methods.h"
 #include "search/rank.h"
 #include "search/space.h"
@@ -14,6 +15,7 @@
 
 static const char synopsis[] = "METHOD [OPTIONS] SPACE < log.jsonl\n"
                                "METHOD --table [OPTIONS]\n"
+                               "import FORMAT FILE\n"
                                "select [--metric SPLIT.METRIC] [--best] [--top K] [--table] "
                                "< log.jsonl";
 
@@ -144,11 +146,36 @@ run_select(int argc, char **argv)
     hop_trials_clear(&trials);
 }
 
+/* import FORMAT FILE: another program's space as one of ours. */
+static void
+run_import(int argc, char **argv)
+{
+    static const char *const takes[] = {NULL};
+    const struct hop_importer *from;
+    struct hop_json *theirs, *ours;
+    struct hop_space *space;
+    struct hop_err e = {0};
+
+    search_options_check("import", takes, false);
+    if (argc < 4)
+        tool_usage(NULL, argc < 3 ? "FORMAT is missing" : "FILE is missing");
+    if (argc > 4)
+        tool_usage(argv[4], "unexpected operand");
+    check(hop_import_find(argv[2], &from, &e), &e);
+    check(hop_import_read_file(argv[3], &theirs, &e), &e);
+    check(hop_import_run(from, theirs, argv[3], &ours, &e), &e);
+    check(hop_space_parse(hop_json_copy(ours), argv[3], &space, &e), &e);
+    tool_record(ours);
+    hop_space_free(space);
+    hop_json_free(ours);
+    hop_json_free(theirs);
+}
+
 /* Commands that are no methods. */
 static const struct {
     const char *name;
     void (*run)(int argc, char **argv);
-} commands[] = {{"select", run_select}};
+} commands[] = {{"select", run_select}, {"import", run_import}};
 
 int
 main(int argc, char **argv)
