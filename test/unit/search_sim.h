@@ -258,7 +258,7 @@ sim_counting_ones_work(struct sim *s, uint64_t key, int64_t R, double target)
             sim_tell(s, c, until, loss);
             hop_str_addf(&had, "%s%lld ", id, (long long)until);
             work += (double)(until - before);
-                    if (until < R || loss >= least)
+            if (until < R || loss >= least)
                 continue;
             least = loss;
             regret = sim_counting_ones_true(c) + 16;
