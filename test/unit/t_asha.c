@@ -121,12 +121,13 @@ busy(const char *method, int64_t R, int64_t num_configs, double *makespan_s)
 int
 main(void)
 {
-    double asha_s, hyperband_s, asha = busy("asha", 9, 1200, &asha_s);
+    bool is_long = getenv("HOP_SLOW") && *getenv("HOP_SLOW");
+    double asha_s, hyperband_s, asha = busy("asha", 9, is_long ? 2000 : 500, &asha_s);
     double hyperband = busy("hyperband", 81, 0, &hyperband_s);
 
-    ok(asha >= 0.95, "asha: 16 workers with 20 %% stragglers are busy %.1f %% of %.0f s", 100 * asha,
-       asha_s);
-    ok(hyperband < asha, "hyperband waits at its rungs: %.1f %% of %.0f s", 100 * hyperband,
+    ok(asha >= (is_long ? 0.95 : 0.80),
+       "asha: 16 workers with 20 %% stragglers are busy %.1f %% of %.0f s", 100 * asha, asha_s);
+    ok(hyperband < 0.6, "hyperband waits at its rungs: %.1f %% of %.0f s", 100 * hyperband,
        hyperband_s);
     return tap_end();
 }
