@@ -16,6 +16,19 @@ struct hop_opt search_rows[] = {
      HOP_MAX_CONFIGS, false},
     {"iterations", 'n', HOP_OPT_INT, &A.o.iterations, "N", "iterations for each config (1)", 1, 1e9,
      false},
+    {"max-iterations", 'R', HOP_OPT_INT, &A.o.iterations, "N",
+     "hyperband, bohb, asha: iterations of the last rung (27); pbt: in all", 1, 1e9, false},
+    {"min-iterations", 0, HOP_OPT_INT, &A.o.min_iterations, "N",
+     "asha: iterations of the first rung, at least (1)", 1, 1e9, false},
+    {"eta", 0, HOP_OPT_INT, &A.o.eta, "N", "hyperband, bohb, asha: 1 of N goes on (3)", 2, 1e6, false},
+    {"shape", 0, HOP_OPT_STR, &A.o.shape, "S",
+     "hyperband, bohb: how many configs begin, A or B (A)", 0, 0, false},
+    {"added", 0, HOP_OPT_FLAG, &A.o.want_added, NULL,
+     "hyperband, bohb: rungs add iterations, as in MADlib", 0, 0, false},
+    {"rule", 0, HOP_OPT_STR, &A.o.rule, "NAME",
+     "tpe: joint, univariate, multivariate, hyperopt; asha: promote, stop", 0, 0, false},
+    {"interval", 0, HOP_OPT_INT, &A.o.interval, "N",
+     "pbt: iterations between generations (a tenth of all)", 1, 1e9, false},
     {"parallel", 'j', HOP_OPT_INT, &A.o.parallel, "N", "configs to have in training at once (1)",
      1, HOP_MAX_CONFIGS, false},
     {"seed", 0, HOP_OPT_INT, &A.seed, "N", "seed of draws, and of training without one (1)", 0,
@@ -39,6 +52,8 @@ struct hop_opt search_rows[] = {
      "give up configs that do not improve for N iterations", 1, 1e9, false},
     {"min-delta", 0, HOP_OPT_REAL, &A.o.patience.min_delta, "D",
      "with --patience, only improvements by more than D count (0)", 0, 1e30, false},
+    {"median-stop", 0, HOP_OPT_INT, &A.o.median_from, "N",
+     "give up configs worse than the median of the others, from iteration N on", 1, 1e9, false},
     {"eval-every", 0, HOP_OPT_INT, &A.o.patience.eval_every, "N",
      "with --patience, as hop-schedule evaluates (1)", 1, 1e9, false},
     {"best", 'b', HOP_OPT_FLAG, &A.want_best, NULL,
@@ -50,6 +65,7 @@ struct hop_opt search_rows[] = {
 /* What every method takes. */
 static const char *const of_all[] = {"seed",      "repeats",    "prefix",   "metric",    "minimize",
                                      "maximize",  "of",         "max-gap",  "gap-weight", "patience",
+                                     "median-stop",
                                      "min-delta", "eval-every", NULL};
 
 static bool
