@@ -149,7 +149,7 @@ $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
 $B/bin/hop-eval: $B/tools/devices.o $B/tools/examples.o $B/tools/predict.o
 $B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
 $B/bin/hop-schedule: $B/tools/probe_workers.o
-$B/bin/hop-search: $B/tools/search_options.o
+$B/bin/hop-search: $B/tools/search_options.o $B/tools/search_select.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

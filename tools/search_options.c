@@ -44,6 +44,16 @@ struct hop_opt search_rows[] = {
     {"best", 'b', HOP_OPT_FLAG, &A.want_best, NULL,
      "select: take configs at their best evaluation, not the last", 0, 0, false},
     {"top", 'k', HOP_OPT_INT, &A.top, "K", "select: only the first K", 1, 1e9, false},
+    {"by", 0, HOP_OPT_STR, &A.by, "KEY", "select: the best (or --top K) of each value of KEY", 0, 0,
+     false},
+    {"pareto", 0, HOP_OPT_FLAG, &A.want_pareto, NULL,
+     "select: only configs that no other beats in value and cost", 0, 0, false},
+    {"cost", 0, HOP_OPT_STR, &A.cost, "KEY",
+     "with --pareto: wall_s, examples, visits, val.wall_s, ... (wall_s)", 0, 0, false},
+    {"importance", 0, HOP_OPT_FLAG, &A.want_importance, NULL,
+     "select: how much of the variance each parameter explains", 0, 0, false},
+    {"configs", 0, HOP_OPT_FLAG, &A.want_configs, NULL,
+     "select: print config lines, to train on (to --iterations)", 0, 0, false},
     {"table", 't', HOP_OPT_FLAG, &A.want_table, NULL, "print a table for people", 0, 0, false},
     TOOL_COMMON_OPTIONS};
 

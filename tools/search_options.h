@@ -13,6 +13,8 @@ struct search_args {
     const char *metric, *of;
     int64_t seed, top;
     bool want_less, want_more, want_table, want_best;
+    const char *by, *cost;
+    bool want_pareto, want_importance, want_configs;
 };
 extern struct search_args search_args;
 extern struct hop_opt search_rows[];

@@ -243,12 +243,12 @@ add_tree(const struct forest *t, double (*a)[HOP_FOREST_LEVELS], double *masses,
     for (j = 0; j < t->d; j++) {
         for (share = 0, l = 0; l < t->f[j].n_levels; l++)
             share += t->weight[j][l] * (a[j][l] - mean) * (a[j][l] - mean);
-        share /= variance;
+        share = share > 1e-9 * variance ? share / variance : 0; /* less is rounding */
         rest -= share;
         out[j].share += share;
         out[j].se += share * share;
     }
-    rest = rest > 0 ? rest : 0;
+    rest = rest > 1e-9 ? rest : 0;
     out[t->d].share += rest;
     out[t->d].se += rest * rest;
     return true;
