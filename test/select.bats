@@ -55,6 +55,9 @@ ids() { jq -r .id | xargs; }
     [ "$(hop-search select -q --max-gap 0.1 --top 1 <log | ids)" = c0001 ]
     [ "$(hop-search select -q --max-gap 0.05 --best <log | jq -c '[.id,.iteration,.value]' | head -n 2 | xargs)" = \
         '[c0002,2,0.85] [c0001,1,0.84]' ]
+    { evaluation a 1 train 1 0.75; evaluation a 1 val 1 0.5; } >two
+    [ "$(hop-search select -q --max-gap 0.25 <two | ids)" = a ]
+    [ -z "$(hop-search select -q --max-gap 0.249 <two)" ]
     # of a loss, the gap is how much less it is on train
     [ "$(hop-search select -q --metric val.loss --max-gap 0.2 <log | jq -c '[.id,.gap]' | xargs)" = \
         '[c0002,0.1] [c0003,-0.3] [c0004,-0.2]' ]
@@ -161,6 +164,12 @@ repeats()
     hop-search select --importance --table <log >table
     [ "$(awk '{ print $3, $5 }' table | head -n 3 | xargs)" = "parameter best optimizer adam lr 0.2" ]
     [ "$(tail -n 1 table | xargs)" = "0.000 0.000 (several together) - - -" ]
+    # who lacks the parameter has its most frequent value
+    for k in 1 2 3 4 5 6 7 8 9; do
+        config c000$k '"n":1'"$(case $k in [123]) echo ',"m":0.9' ;; 4) echo ',"m":0.1' ;; esac)"
+        evaluation c000$k 1 val 1 0.$(case $k in 4) echo 9 ;; *) echo 5 ;; esac)
+    done >log
+    hop-search select --importance <log | jq -es '.[0].best == 0.1 and .[0].best_mean > 0.75 and .[0].values == 2'
     # a diverged config counts as the worst
     { config c0001 '"lr":1'; config c0002 '"lr":2'; config c0003 '"lr":3'; evaluation c0001 1 val 1 0.5
       evaluation c0002 1 val 1 0.6; visit c0003 1 1 null 1 diverged; } >log
