@@ -229,7 +229,9 @@ while :; do
     if [ -e "$run/configs.jsonl" ]; then
         hop-visit $quiet --run "$run" --restore || exit
     fi
-    hop-search $quiet "$@" ${every:+"--eval-every=$every"} <"$run/log.jsonl" >"$next" || exit
+    # What was asked for is part of what is known: methods that choose by results go on from there.
+    { [ ! -e "$run/configs.jsonl" ] || cat "$run/configs.jsonl"; cat "$run/log.jsonl"; } |
+        hop-search $quiet "$@" ${every:+"--eval-every=$every"} >"$next" || exit
     if [ ! -s "$next" ]; then
         left_open >"$next" || exit
         [ -s "$next" ] || break
