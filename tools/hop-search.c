@@ -4,6 +4,7 @@
 
 #include "format/json.h"
 #include "net/zoo.h"
+#include "search/import.h"
 #include "search/methods.h"
 #include "search/space.h"
 #include "search/trials.h"
@@ -13,7 +14,9 @@
 
 static const char synopsis[] = "METHOD [OPTIONS] SPACE < log.jsonl\n"
                                "METHOD --table [OPTIONS]\n"
-                               "select [OPTIONS] < log.jsonl";
+                               "select [OPTIONS] < log.jsonl\n"
+                               "narrow [OPTIONS] SPACE < log.jsonl\n"
+                               "import FORMAT FILE";
 
 static void
 check(int rc, const struct hop_err *e)
@@ -99,19 +102,44 @@ run_method(int argc, char **argv)
     search(method, argv[2]);
 }
 
+/* import FORMAT FILE: another program's space as one of ours. */
+static void
+run_import(int argc, char **argv)
+{
+    static const char *const takes[] = {NULL};
+    const struct hop_importer *from;
+    struct hop_json *theirs, *ours;
+    struct hop_space *space;
+    struct hop_err e = {0};
+
+    search_options_check("import", takes, false);
+    if (argc < 4)
+        tool_usage(NULL, argc < 3 ? "FORMAT is missing" : "FILE is missing");
+    if (argc > 4)
+        tool_usage(argv[4], "unexpected operand");
+    check(hop_import_find(argv[2], &from, &e), &e);
+    check(hop_import_read_file(argv[3], &theirs, &e), &e);
+    check(hop_import_run(from, theirs, argv[3], &ours, &e), &e);
+    check(hop_space_parse(hop_json_copy(ours), argv[3], &space, &e), &e);
+    tool_record(ours);
+    hop_space_free(space);
+    hop_json_free(ours);
+    hop_json_free(theirs);
+}
+
 /* Commands that are no methods. */
 static const struct {
     const char *name;
     void (*run)(int argc, char **argv);
-} commands[] = {{"select", search_select}};
+} commands[] = {{"select", search_select}, {"narrow", search_narrow}, {"import", run_import}};
 
 int
 main(int argc, char **argv)
 {
     size_t i;
 
-    tool_init("hop-search", "Say which configs to train next (METHOD: grid, random), or rank those "
-              "of a log.", synopsis, search_rows, true, &argc, argv);
+    tool_init("hop-search", "Say which configs to train next (METHOD: grid, random), rank those of a "
+              "log, or narrow a space by it.", synopsis, search_rows, true, &argc, argv);
     if (argc < 2)
         tool_usage(NULL, "METHOD is missing");
     for (i = 0; i < HOP_LEN(commands) && strcmp(commands[i].name, argv[1]); i++)

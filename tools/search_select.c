@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include "format/json.h"
+#include "search/narrow.h"
 #include "search/rank.h"
 #include "search/rank_print.h"
+#include "search/space.h"
 #include "search_options.h"
 #include "tool.h"
 
@@ -51,24 +53,24 @@ check_usage(int argc, char **argv)
         tool_usage("--table", "contradicts --configs");
 }
 
-/* What was left out, and numbers that do not compare, are never left unsaid. */
+/* name: of the command. What was left out, and numbers that do not compare, are never left unsaid. */
 static void
-warn(const struct hop_ranking *r)
+warn(const struct hop_ranking *r, const char *name)
 {
     const char *split = r->objective.metric.split;
 
     if (r->n_gap_over || r->n_gap_unknown)
-        tool_warn("select: left out for their gap: %zu above %g, %zu without one (or diverged)",
-                  r->n_gap_over, r->objective.max_gap, r->n_gap_unknown);
+        tool_warn("%s: left out for their gap: %zu above %g, %zu without one (or diverged)",
+                  name, r->n_gap_over, r->objective.max_gap, r->n_gap_unknown);
     if (r->n_cost_unknown)
-        tool_warn("select: left out: %zu without a value or without %s", r->n_cost_unknown,
+        tool_warn("%s: left out: %zu without a value or without %s", name, r->n_cost_unknown,
                   r->o->cost);
     if (r->is_apples_and_pears && (r->has_accuracy || r->has_mae))
-        tool_warn("select: the configs have different losses, which do not compare (try --metric "
-                  "%s.%s)", split, r->has_accuracy ? "accuracy" : "mae");
+        tool_warn("%s: the configs have different losses, which do not compare (try --metric "
+                  "%s.%s)", name, split, r->has_accuracy ? "accuracy" : "mae");
     else if (r->is_apples_and_pears)
-        tool_warn("select: the configs have different losses, which do not compare (a metric would: "
-                  "\"metrics\" in the space)");
+        tool_warn("%s: the configs have different losses, which do not compare (a metric would: "
+                  "\"metrics\" in the space)", name);
 }
 
 /* How many iterations it was asked for or has. */
@@ -169,11 +171,65 @@ search_select(int argc, char **argv)
     o = (struct hop_rank_options){A.o.objective, A.want_best, A.by, A.want_pareto,
                                   A.cost ? A.cost : "wall_s", A.top};
     check(hop_rank_make(&trials, &o, &r, &e), &e);
-    warn(&r);
+    warn(&r, "select");
     if (A.want_importance)
         print_importance(&r);
     else
         print_ranks(&r);
     hop_rank_clear(&r);
     hop_trials_clear(&trials);
+}
+
+/* ---- narrow ---- */
+
+static void
+print_narrowed(const struct hop_narrowed *n, const struct hop_ranking *r)
+{
+    char metric[80];
+    size_t i;
+
+    hop_rank_metric(r, metric);
+    tool_record(n->space);
+    tool_warn("narrow: %zu of %zu configs are good: %s from %.4g to %.4g", n->n_good, n->n_evidence,
+              metric, r->n ? r->v[0].value : 0, n->worst_good);
+    for (i = 0; i < hop_json_len(n->reasons); i++)
+        tool_warn("narrow: %s", hop_json_str(hop_json_at(n->reasons, i)));
+    if (n->n_strangers)
+        tool_warn("narrow: %zu configs of the log are none of this space: passed over",
+                  n->n_strangers);
+    tool_warn("narrow: %zu of the %zu lie in the new space (search on with --prefix, and this log "
+              "stays what it is)", n->n_inside, n->n_evidence);
+}
+
+void
+search_narrow(int argc, char **argv)
+{
+    static const char *const takes[] = {"metric", "minimize", "maximize", "of", "max-gap",
+                                        "gap-weight", "best", "top", "quantile", NULL};
+    struct hop_rank_options o;
+    struct hop_narrowed narrowed;
+    struct hop_trials trials;
+    struct hop_ranking r;
+    struct hop_space *space;
+    struct hop_err e = {0};
+
+    search_options_check("narrow", takes, false);
+    search_options_finish();
+    if (argc != 3)
+        tool_usage(argc < 3 ? NULL : argv[3], argc < 3 ? "SPACE is missing" : "unexpected operand");
+    if (A.want_best && A.of)
+        tool_usage("--best", "contradicts --of");
+    if (A.top && search_options_is_seen("quantile"))
+        tool_usage("--top", "contradicts --quantile");
+    check(hop_space_read(argv[2], &space, &e), &e);
+    search_read_log(&trials);
+    o = (struct hop_rank_options){A.o.objective, A.want_best, NULL, false, NULL, 0};
+    check(hop_rank_make(&trials, &o, &r, &e), &e);
+    warn(&r, "narrow");
+    check(hop_narrow(space, &r, A.top, A.quantile, argv[2], &narrowed, &e), &e);
+    print_narrowed(&narrowed, &r);
+    hop_narrow_clear(&narrowed);
+    hop_rank_clear(&r);
+    hop_trials_clear(&trials);
+    hop_space_free(space);
 }

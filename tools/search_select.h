@@ -10,4 +10,7 @@ void search_read_log(struct hop_trials *t);
 /* search_select - "select": ranks, the frontier, the best of groups, importance. argv as main's. */
 void search_select(int argc, char **argv);
 
+/* search_narrow - "narrow": a space refined around the good configs (search/narrow.h). */
+void search_narrow(int argc, char **argv);
+
 #endif
