@@ -140,7 +140,9 @@ done
 [ $# -ge 2 ] || die 2 "SPACE is missing (see --help)"
 method=$1
 for space in "$@"; do :; done
-[ "$method" != select ] || die 2 "select: is no method (known: hop-search --help)"
+case $method in
+select | narrow | import) die 2 "$method: is no method (known: hop-search --help)" ;;
+esac
 
 # The tools that belong to this script come first.
 case $0 in

@@ -8,7 +8,7 @@
 struct search_args search_args = {
     .o = {.parallel = 1, .repeats = 1, .prefix = "c", .patience = {.eval_every = 1},
           .objective = {.max_gap = -1, .last_k = 1}},
-    .seed = 1};
+    .seed = 1, .quantile = 0.25};
 
 #define A search_args
 struct hop_opt search_rows[] = {
@@ -57,8 +57,21 @@ struct hop_opt search_rows[] = {
     {"eval-every", 0, HOP_OPT_INT, &A.o.patience.eval_every, "N",
      "with --patience, --median-stop: as hop-schedule evaluates (1)", 1, 1e9, false},
     {"best", 'b', HOP_OPT_FLAG, &A.want_best, NULL,
-     "select: take configs at their best evaluation, not the last", 0, 0, false},
-    {"top", 'k', HOP_OPT_INT, &A.top, "K", "select: only the first K", 1, 1e9, false},
+     "select, narrow: configs at their best evaluation, not the last", 0, 0, false},
+    {"top", 'k', HOP_OPT_INT, &A.top, "K", "select: only the first K; narrow: how many are good", 1,
+     1e9, false},
+    {"quantile", 0, HOP_OPT_REAL, &A.quantile, "Q", "narrow: instead, the part that is good (0.25)",
+     1e-6, 1, false},
+    {"by", 0, HOP_OPT_STR, &A.by, "KEY", "select: the best (or --top K) of each value of KEY", 0, 0,
+     false},
+    {"pareto", 0, HOP_OPT_FLAG, &A.want_pareto, NULL,
+     "select: only configs that no other beats in value and cost", 0, 0, false},
+    {"cost", 0, HOP_OPT_STR, &A.cost, "KEY",
+     "with --pareto: wall_s, examples, visits, val.wall_s, ... (wall_s)", 0, 0, false},
+    {"importance", 0, HOP_OPT_FLAG, &A.want_importance, NULL,
+     "select: how much of the variance each parameter explains", 0, 0, false},
+    {"configs", 0, HOP_OPT_FLAG, &A.want_configs, NULL,
+     "select: print config lines, to train on (to --iterations)", 0, 0, false},
     {"table", 't', HOP_OPT_FLAG, &A.want_table, NULL, "print a table for people", 0, 0, false},
     TOOL_COMMON_OPTIONS};
 
@@ -94,8 +107,8 @@ search_options_check(const char *name, const char *const *takes, bool is_method)
     }
 }
 
-static bool
-is_seen(const char *name)
+bool
+search_options_is_seen(const char *name)
 {
     size_t i;
 
@@ -129,9 +142,9 @@ search_options_finish(void)
         tool_usage(A.want_less ? "--minimize" : "--maximize", "needs --metric");
     if (A.want_less || A.want_more)
         A.o.objective.way = A.want_less ? HOP_WAY_LESS : HOP_WAY_MORE;
-    if (is_seen("gap-weight") && A.o.objective.max_gap < 0)
+    if (search_options_is_seen("gap-weight") && A.o.objective.max_gap < 0)
         A.o.objective.max_gap = 0;
-    if (is_seen("min-delta") && !A.o.patience.iterations)
+    if (search_options_is_seen("min-delta") && !A.o.patience.iterations)
         tool_usage("--min-delta", "needs --patience");
     if (A.metric && hop_metric_parse(A.metric, "--metric", &A.o.objective.metric, &e))
         tool_die(&e);

@@ -20,8 +20,6 @@ struct hop_search_store {
     struct hop_point *points;   /* all curves */
     size_t n, n_points, cap_points;
     bool *is_given_up;          /* [n] by the median */
-    struct hop_point *scratch;
-    size_t cap_scratch;
 };
 
 static const struct hop_result unknown = {.state = HOP_RESULT_UNKNOWN};
@@ -78,47 +76,6 @@ is_evaluated(const struct hop_search_in *in, const struct hop_trial *t, int64_t 
             t->entries[i].iteration >= until)
             return true;
     return false;
-}
-
-/* The mean over repeats, where all have been evaluated, in place of the first's curve, which is
- * points[first..]. */
-static int
-unite(struct hop_search_in *in, const struct hop_trial **trials, size_t first, struct hop_err *e)
-{
-    struct hop_search_store *s = in->store;
-    size_t n_repeats = (size_t)in->options->repeats, n, r, i, k, kept;
-    struct hop_point *a, *b;
-    int rc;
-
-    for (r = 1; r < n_repeats; r++) {
-        n = 0;
-        if ((rc = hop_objective_curve(&in->objective, trials[r], &s->scratch, &n, &s->cap_scratch,
-                                      e)))
-            return rc;
-        for (i = kept = first, k = 0; i < s->n_points; i++) {
-            a = &s->points[i];
-            while (k < n && s->scratch[k].iteration < a->iteration)
-                k++;
-            if (k == n || (b = &s->scratch[k])->iteration != a->iteration)
-                continue;
-            double delta = b->value - a->value;
-
-            /* Welford's mean and sum of squares; stderr_ holds the latter until the end */
-            a->value += delta / (double)(r + 1);
-            a->stderr_ += delta * (b->value - a->value);
-            a->gap += (b->gap - a->gap) / (double)(r + 1);
-            if (b->order > a->order)
-                a->order = b->order;
-            s->points[kept++] = *a;
-        }
-        s->n_points = kept;
-    }
-    for (i = first; n_repeats > 1 && i < s->n_points; i++) {
-        a = &s->points[i];
-        a->stderr_ = sqrt(a->stderr_ / (double)(n_repeats - 1) / (double)n_repeats);
-        a->loss = hop_objective_loss(&in->objective, a->value, a->gap);
-    }
-    return HOP_OK;
 }
 
 /* Is it never to be trained again? Else *until may be lowered. */
@@ -209,9 +166,9 @@ make_results(struct hop_search_in *in, struct hop_err *e)
     for (number = 1; number <= s->n; number++) {
         start_result(in, trials_of(in, number), number);
         i = s->n_points;
-        if ((rc = hop_objective_curve(&in->objective, trials_of(in, number)[0], &s->points,
-                                      &s->n_points, &s->cap_points, e)) ||
-            (rc = unite(in, trials_of(in, number), i, e)))
+        if ((rc = hop_objective_mean_curve(&in->objective, trials_of(in, number),
+                                           (size_t)in->options->repeats, &s->points, &s->n_points,
+                                           &s->cap_points, e)))
             return rc;
         s->results[number - 1].n_curve = s->n_points - i;
     }
@@ -276,7 +233,6 @@ hop_results_clear(struct hop_search_in *in)
     free(s->trials);
     free(s->x);
     free(s->points);
-    free(s->scratch);
     free(s->is_given_up);
     free(s);
     in->store = NULL;
