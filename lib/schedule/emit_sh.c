@@ -81,7 +81,7 @@ static const char body[] =
     "            print n_failed + 0, n_done + 0\n"
     "            for (i = 1; i <= n_failed; i++) print \"failed: \" failed[i]\n"
     "            for (i = 1; i <= n_again; i++) print \"try again: \" again[i]\n"
-    "        }' \"$joblog\"\n"
+    "        }' <\"$joblog\"\n"
     "}\n"
     "\n"
     "# batch N JOBS: the N command lines on stdin, JOBS at a time. Those that ask for it (75,\n"
