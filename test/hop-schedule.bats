@@ -417,12 +417,12 @@ bad_workers()
     run_err 1 'nix.json: cannot open' hop-schedule --data single < <(sed 's/net.json/nix.json/' configs.jsonl)
     run_err 2 'order: unknown order "nix" \(known: cyclic, free\)' hop-schedule --data single --order nix <configs.jsonl
     run_err 2 'policy: unknown policy "best" \(known: auto, round-robin, random, longest-first, FILE\)' hop-schedule --data single --policy best <configs.jsonl
-    run_err 2 'as: unknown form "slurm" \(known: json, plan, sh\)' hop-schedule --data single --as slurm <configs.jsonl
+    run_err 2 'as: unknown form "pbs" \(known: json, plan, lines, sh, make, slurm\)' hop-schedule --data single --as pbs <configs.jsonl
     run_err 2 'run: --as sh is missing|run: is missing' hop-schedule --data single --as sh <configs.jsonl
     run_err 2 'data: is missing' hop-schedule <configs.jsonl
     run_err 2 'simulate: goes with --workers' hop-schedule --simulate <configs.jsonl
     run_err 2 'simulate: goes with --workers, not with --run' hop-schedule --simulate --workers 2 --run run <configs.jsonl
-    run_err 2 'simulate: makes no script' hop-schedule --simulate --workers 2 --as sh <configs.jsonl
+    run_err 2 'simulate: makes no commands' hop-schedule --simulate --workers 2 --as sh <configs.jsonl
     run_err 1 'nix: cannot open' hop-schedule --data single --replay nix <configs.jsonl
     echo '{"hop":"train/1","id":"c1","visit":1,"shard":"train-007"}' >log
     run_err 1 'log:1: the data have no train shard "train-007"' hop-schedule --data single --replay log <configs.jsonl

@@ -46,9 +46,9 @@ static struct hop_opt rows[] = {
      "invent the --workers, one shard each; touch nothing", 0, 0, false},
     {"examples", 0, HOP_OPT_INT, &a.examples, "N", "--simulate without --data: examples (50000)", 1,
      1e15, false},
-    {"as", 0, HOP_OPT_STR, &a.as, "FORM", "json, sh, or plan: its first line (json)", 0, 0, false},
+    {"as", 0, HOP_OPT_STR, &a.as, "FORM", "json, plan (its first line), lines, sh, make, slurm (json)", 0, 0, false},
     {"retries", 0, HOP_OPT_INT, &a.retries, "N",
-     "--as sh: try a visit again that asks for it (3)", 0, 20, false},
+     "of scripts: try a visit again that asks for it (3)", 0, 20, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "device of workers that name none", 0, 0,
      false},
     {"keep", 0, HOP_OPT_STR, &a.keep, "TIME", "hop-train's --keep for workers that name none", 0, 0,
@@ -79,8 +79,6 @@ check_usage(int argc, char **argv)
         tool_usage("--data", "is missing");
     if (a.is_simulated && (a.run || a.replay || !a.workers))
         tool_usage("--simulate", "goes with --workers, not with --run and --replay");
-    if (a.is_simulated && !strcmp(a.as, "sh"))
-        tool_usage("--simulate", "makes no script");
     if (a.keep)
         check(hop_parse_duration(a.keep, "--keep", &ignored, &e), &e);
     if (strcmp(a.order, "cyclic") && strcmp(a.order, "free"))
@@ -164,6 +162,10 @@ main(int argc, char **argv)
     check_usage(argc, argv);
     policy = find_policy();
     check(hop_emitter_find(a.as, &emitter, &e), &e);
+    if (emitter->has_commands && a.is_simulated)
+        tool_usage("--simulate", "makes no commands (--as %s)", a.as);
+    if (emitter->has_commands && !a.run)
+        tool_usage("--run", "is missing: --as %s needs it", a.as);
     snprintf(n_cpus, sizeof n_cpus, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
     check(tool_scene_read(&(struct tool_scene_options){
               .data = a.data, .workers = a.workers ? a.workers : n_cpus, .run = a.run,

@@ -81,7 +81,7 @@ static const char body[] =
     "            print n_failed + 0, n_done + 0\n"
     "            for (i = 1; i <= n_failed; i++) print \"failed: \" failed[i]\n"
     "            for (i = 1; i <= n_again; i++) print \"try again: \" again[i]\n"
-    "        }' \"$joblog\"\n"
+    "        }' <\"$joblog\"\n"
     "}\n"
     "\n"
     "# batch N JOBS: the N command lines on stdin, JOBS at a time. Those that ask for it (75,\n"
@@ -204,8 +204,6 @@ emit(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
     size_t i = 0;
     int rc;
 
-    if (!in->run)
-        return hop_fail(e, HOP_EARG, "--run", "--as sh", "is missing");
     add_top(in, out);
     if ((rc = add_births(in, out, e)))
         return rc;
@@ -221,4 +219,4 @@ emit(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
 }
 
 const struct hop_emitter hop_emitter_sh = {
-    "sh", "a script that runs the visits with GNU parallel", emit};
+    "sh", "a script that runs the visits with GNU parallel", emit, true};

@@ -3,6 +3,8 @@
 #ifndef HOP_SCHEDULE_EMITTERS_H
 #define HOP_SCHEDULE_EMITTERS_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
 #include "schedule/plan.h"
@@ -26,9 +28,11 @@ struct hop_emit_in {
 struct hop_emitter {
     const char *name, *summary;
     int (*emit)(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e);
+    bool has_commands; /* needs in->run, and a plan whose workers are no inventions */
 };
 extern const struct hop_emitter *const hop_emitters[]; /* NULL-ended; the first is the default */
-extern const struct hop_emitter hop_emitter_json, hop_emitter_plan, hop_emitter_sh;
+extern const struct hop_emitter hop_emitter_json, hop_emitter_plan, hop_emitter_lines,
+    hop_emitter_sh, hop_emitter_make, hop_emitter_slurm;
 
 /* hop_emitter_find - by name. Err: HOP_EARG listing the known ones. */
 int hop_emitter_find(const char *name, const struct hop_emitter **out, struct hop_err *e)
