@@ -33,24 +33,27 @@ plugins_beside(void)
     return access(path, F_OK) ? NULL : path;
 }
 
-/* cuDNN often lies in a Python package and nowhere else. Folders, ':' between them; kept. */
+/* cuDNN and cuBLAS often lie in Python packages and nowhere else. Folders, ':' between them; kept. */
 static const char *
 cudnn_dirs(void)
 {
     static struct hop_str dirs;
     const char *roots[] = {tool_env("VIRTUAL_ENV"), tool_env("CONDA_PREFIX"), "/usr/local", "/usr",
                            "/opt/conda"};
+    const char *packages[] = {"cudnn", "cublas", "cu13"};
     struct hop_str pattern = {0};
     glob_t found;
-    size_t i, k;
+    size_t i, j, k;
 
     if (tool_env("HOP_CUDNN"))
         return tool_env("HOP_CUDNN");
-    for (i = 0; i < HOP_LEN(roots); i++) {
+    for (j = 0; j < HOP_LEN(roots) * HOP_LEN(packages); j++) {
+        i = j / HOP_LEN(packages);
         if (!roots[i] || *roots[i] != '/')
             continue;
         pattern.n = 0;
-        hop_str_addf(&pattern, "%s/lib/python3*/*-packages/nvidia/cudnn/lib", roots[i]);
+        hop_str_addf(&pattern, "%s/lib/python3*/*-packages/nvidia/%s/lib", roots[i],
+                     packages[j % HOP_LEN(packages)]);
         if (pattern.is_oom || glob(pattern.s, GLOB_NOSORT, NULL, &found))
             continue;
         for (k = 0; k < found.gl_pathc; k++)

@@ -36,7 +36,7 @@ static struct hop_opt options[] = {
     {"model", 'm', HOP_OPT_STR, &a.model, "FILE", "the model (stdin)", 0, 0, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "auto, ref, cpu, cuda or cuda:N (auto)", 0, 0,
      false},
-    {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "fp32, bf16 or auto (fp32)", 0, 0, false},
+    {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "fp32, tf32, bf16 or auto (fp32)", 0, 0, false},
     {"threads", 't', HOP_OPT_INT, &a.threads, "N", "threads of the device cpu (1)", 1, 1024, false},
     {"batch", 0, HOP_OPT_INT, &a.batch, "N", "examples at a time; changes memory only (128)", 1,
      65536, false},

@@ -20,7 +20,7 @@ static struct hop_opt options[] = {
      0, false},
     {"device", 'd', HOP_OPT_STR, &o.device, "NAME", "auto, ref, cpu, cuda or cuda:N (auto)", 0, 0,
      false},
-    {"precision", 0, HOP_OPT_STR, &o.precision, "NAME", "fp32, bf16 or auto (fp32)", 0, 0, false},
+    {"precision", 0, HOP_OPT_STR, &o.precision, "NAME", "fp32, tf32, bf16 or auto (fp32)", 0, 0, false},
     {"passes", 0, HOP_OPT_INT, &o.passes, "N",
      "passes over the shard (the config's \"passes\", else 1)", 1, 1e6, false},
     {"threads", 't', HOP_OPT_INT, &o.threads, "N", "threads of the device cpu (1)", 1, 1024, false},

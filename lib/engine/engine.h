@@ -49,7 +49,7 @@ struct hop_plan_spec {
     const struct hop_net *net;
     int64_t batch_size;
     bool is_training;
-    const char *precision;         /* "fp32", "bf16"; "auto": the device's fastest */
+    const char *precision;         /* "fp32", "tf32", "bf16"; "auto": the device's fastest */
     struct hop_loss loss;          /* needed for inference, too: it says what an output is */
     const struct hop_optim *optim; /* training only */
     double optim_conf[HOP_MAX_HYPER]; /* in the order of optim->hyper */

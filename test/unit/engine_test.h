@@ -383,7 +383,7 @@ can_bf16(const struct hop_device_ops *dev)
     spec.precision = "bf16";
     rc = dev->compile(d, &spec, &p, &e);
     ok(rc ? rc == HOP_EDEV && strstr(e.what, "no bf16") : !strcmp(dev->precision(p), "bf16"),
-       "bf16: %s", rc ? e.what : "this CPU has it");
+       "bf16: %s", rc ? e.what : "this machine has it");
     dev->plan_free(p);
     hop_err_clear(&e);
     spec.precision = "auto";

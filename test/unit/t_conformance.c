@@ -7,7 +7,7 @@
 #include "tap.h"
 
 static const struct hop_device_ops *ref, *dev;
-static bool has_bf16; /* dev, on this machine */
+static bool has_bf16, has_tf32; /* dev, on this machine */
 static bool is_exact; /* dev keeps ref's order of operations: no bit may differ */
 
 /* ---- 1 layers: forward, gradients, ten steps ---- */
@@ -479,11 +479,48 @@ compare_training(const char *name, const struct hop_plan_spec *spec, const struc
     stop(&b);
 }
 
-/* bfloat16 keeps 8 bits, so what is held to ref is the gradient as a whole, which one element whose
+/* A precision of fewer bits: what is held to ref is the gradient as a whole, which one element whose
  * sign flips at a kink hardly moves, not each tensor. `loose` rows have many kinks or tiny batches. */
+struct rough {
+    const char *name;
+    double gradient, loss, loose_gradient, loose_loss;
+};
+static const struct rough bf16 = {"bf16", 0.08, 0.01, 0.4, 0.05}; /* 8 bits */
+static const struct rough tf32 = {"tf32", 0.01, 0.001, 0.2, 0.01}; /* 11 bits */
+
+/* Predictions and evaluation; of a shorter shard as well, whose tail is another. */
 static void
-compare_bf16(const struct row *r, const struct hop_net *net, const struct test_data *x,
-             const struct hop_state *s)
+compare_rough_forward(const struct row *r, const struct hop_net *net, const struct test_data *x,
+                      const struct hop_state *s, const struct rough *k)
+{
+    struct hop_plan_spec spec = loss_spec(r, net, NULL, NULL);
+    struct test_run a = start(ref, &spec, x), b;
+    size_t n = (size_t)(r->n * net->output.d[0]);
+    bool is_loose = r->loose > 1 || r->loose_gradient > 1;
+    struct hop_result ra, rb;
+    struct hop_err e = {0};
+    float *p = hop_alloc_floats(n, &e), *q = hop_alloc_floats(n, &e);
+    double d;
+
+    spec.precision = k->name;
+    b = start(dev, &spec, x);
+    if (a.ops->load(a.p, s, &e) || b.ops->load(b.p, s, &e) ||
+        a.ops->evaluate(a.p, a.x, p, &ra, &e) || b.ops->evaluate(b.p, b.x, q, &rb, &e))
+        die(r->name, &e);
+    d = distance(q, p, n, 0);
+    ok(d <= (is_loose ? k->loose_gradient : k->gradient) &&
+           fabs(ra.loss - rb.loss) <= (is_loose ? k->loose_loss : k->loss) * fabs(ra.loss) &&
+           rb.n_examples == r->n,
+       "%s: %s: evaluation (%.1e, %.7g, %.7g)", k->name, r->name, d, ra.loss, rb.loss);
+    free(p);
+    free(q);
+    stop(&a);
+    stop(&b);
+}
+
+static void
+compare_rough(const struct row *r, const struct hop_net *net, const struct test_data *x,
+              const struct hop_state *s, const struct rough *k)
 {
     struct hop_plan_spec spec = loss_spec(r, net, "sgd", "{}");
     struct test_run a = start(ref, &spec, x), b;
@@ -492,21 +529,22 @@ compare_bf16(const struct row *r, const struct hop_net *net, const struct test_d
     bool is_loose = r->loose > 1 || r->loose_gradient > 1;
     double la, lb, d;
 
-    spec.precision = "bf16";
+    spec.precision = k->name;
     b = start(dev, &spec, x);
     if (a.ops->load(a.p, s, &e) || b.ops->load(b.p, s, &e) ||
         a.ops->gradient(a.p, a.x, &a_pass, p, &la, &e) ||
         b.ops->gradient(b.p, b.x, &a_pass, q, &lb, &e))
         die(r->name, &e);
     d = distance(q, p, net->n_params, 0);
-    ok(d <= (is_loose ? 0.4 : 0.08) && !strcmp(dev->precision(b.p), "bf16"),
-       "bf16: %s: gradient (%.1e)", r->name, d);
-    ok(fabs(la - lb) <= (is_loose ? 0.05 : 0.01) * fabs(la), "bf16: %s: loss (%.7g, %.7g)", r->name,
-       la, lb);
+    ok(d <= (is_loose ? k->loose_gradient : k->gradient) && !strcmp(dev->precision(b.p), k->name),
+       "%s: %s: gradient (%.1e)", k->name, r->name, d);
+    ok(fabs(la - lb) <= (is_loose ? k->loose_loss : k->loss) * fabs(la), "%s: %s: loss (%.7g, %.7g)",
+       k->name, r->name, la, lb);
     free(p);
     free(q);
     stop(&a);
     stop(&b);
+    compare_rough_forward(r, net, x, s, k);
 }
 
 static void
@@ -520,7 +558,9 @@ compare_all(const struct row *r, const struct hop_net *net, const struct test_da
     compare_training(r->name, &spec, x, r->n_steps ? r->n_steps : 10,
                      1e-4 * (r->loose ? r->loose : 1));
     if (has_bf16)
-        compare_bf16(r, net, x, &s);
+        compare_rough(r, net, x, &s, &bf16);
+    if (has_tf32)
+        compare_rough(r, net, x, &s, &tf32);
     clear_state(&s);
 }
 
@@ -611,6 +651,7 @@ main(void)
         die("ref", &e);
     if ((dev = asked_device())) {
         has_bf16 = dev != ref && can_bf16(dev);
+        has_tf32 = has_bf16 && !strcmp(dev->name, "cuda");
         is_exact = strcmp(dev->name, "cpu");
         test_device();
         return tap_end();
@@ -626,7 +667,8 @@ main(void)
     ok(dev == ref || (n_logged > 500 && !n_slow), "%d of %d primitives are slow ones", n_slow,
        n_logged);
     dev = hop_cuda_device(hop_cuda_host_driver());
-    has_bf16 = can_bf16(dev);
+    has_bf16 = has_tf32 = can_bf16(dev);
+    ok(has_bf16, "device %s has bf16", dev->name);
     is_exact = true;
     printf("# device %s\n", dev->name);
     test_device();

@@ -146,39 +146,50 @@ train(struct test_run *t, int i_pass)
         die("train", &e);
 }
 
+static int64_t n_fast; /* up to now */
+
 static void
-test_calls(void)
+test_calls(const char *precision)
 {
     struct hop_net *net = make_net("8,8,3", SMOOTH);
     struct hop_plan_spec spec = make_spec(net, 8, "adam", "{}");
     struct test_data x = make_data(net, 43, 22);
     struct hop_state s = make_state(net, spec.optim, 5);
-    struct test_run t = start(dev, &spec, &x);
+    struct test_run t;
     struct hop_cuda_host_counts a, b;
     struct hop_err e = {0};
 
+    spec.precision = precision;
+    t = start(dev, &spec, &x);
     if (dev->load(t.p, &s, &e))
         die("load", &e);
     a = hop_cuda_host_counts;
     train(&t, 0);
     b = hop_cuda_host_counts;
     ok(b.n_captures == a.n_captures + 1 && b.n_graph_launches == a.n_graph_launches + 4,
-       "the first step and tail run launch by launch, the rest as a captured step");
-    ok(b.n_syncs == a.n_syncs + 1, "a pass waits once");
+       "%s: the first step and tail run launch by launch, the rest as a captured step", precision);
+    ok(b.n_syncs == a.n_syncs + 1, "%s: a pass waits once", precision);
     train(&t, 1);
     a = hop_cuda_host_counts;
     ok(a.n_captures == b.n_captures + 1 && a.n_graph_launches == b.n_graph_launches + 6,
-       "the tail is captured in the second pass");
+       "%s: the tail is captured in the second pass", precision);
     train(&t, 2);
     b = hop_cuda_host_counts;
-    ok(b.n_launches == a.n_launches && b.n_allocs == a.n_allocs &&
-           b.n_captures == a.n_captures && b.n_graph_launches == a.n_graph_launches + 6,
-       "then a pass is graphs alone, without new memory");
+    ok(b.n_launches == a.n_launches && b.n_fast == a.n_fast && b.n_allocs == a.n_allocs &&
+           b.n_plans == a.n_plans && b.n_captures == a.n_captures &&
+           b.n_graph_launches == a.n_graph_launches + 6,
+       "%s: then a pass is graphs alone, without new memory", precision);
     ok(b.n_syncs == a.n_syncs + 1 && b.n_copies_in == a.n_copies_in + 2 &&
            b.n_copies_out == a.n_copies_out + 1,
-       "and one wait, two copies in, one out");
+       "%s: and one wait, two copies in, one out", precision);
+    /* two convolutions and two dense layers, three passes each but for the first one's data gradient;
+     * full and tail; launched and captured */
+    ok(b.n_fast == (strcmp(precision, "fp32") ? 11 * 2 * 2 + n_fast : 0),
+       "%s: %lld passes of layers on tensor cores", precision, (long long)b.n_fast);
+    n_fast = b.n_fast;
     stop(&t);
-    ok(!hop_cuda_host_counts.n_live && !hop_cuda_host_counts.n_contexts, "nothing stays behind");
+    ok(!hop_cuda_host_counts.n_live && !hop_cuda_host_counts.n_contexts &&
+           !hop_cuda_host_counts.n_plans, "%s: nothing stays behind", precision);
     clear_state(&s);
     clear_data(&x);
     hop_net_free(net);
@@ -217,7 +228,7 @@ end:
 
 /* Whichever call fails: the error comes out, nothing stays behind, and the next visit works. */
 static void
-test_failures(void)
+test_failures(const char *precision)
 {
     struct hop_net *net = make_net("5,5,3", LAYER("Rescaling", "\"scale\":0.5") CONV(2, 3, 3, 1, same, relu)
                                                 BNORM DROPOUT(0.3) FLATTEN);
@@ -227,15 +238,17 @@ test_failures(void)
     int n_wrong = 0, n_kept = 0, n = 0, rc;
     struct hop_err e;
 
+    spec.precision = precision;
     do {
         e = (struct hop_err){0};
         hop_cuda_host_fail(++n);
         rc = visit(&spec, &x, &s, &e);
         n_wrong += rc && (rc != e.code || (rc != HOP_EDEV && rc != HOP_ENOMEM));
-        n_kept += hop_cuda_host_counts.n_live || hop_cuda_host_counts.n_contexts;
+        n_kept += hop_cuda_host_counts.n_live || hop_cuda_host_counts.n_contexts ||
+                  hop_cuda_host_counts.n_plans;
     } while (rc && n < 10000);
     hop_cuda_host_fail(0);
-    ok(n > 100 && !rc, "a visit makes %d calls that may fail", n - 1);
+    ok(n > 100 && !rc, "%s: a visit makes %d calls that may fail", precision, n - 1);
     ok(!n_wrong, "each failure comes out as one (%d do not)", n_wrong);
     ok(!n_kept, "none leaves memory behind (%d do)", n_kept);
     clear_state(&s);
@@ -387,28 +400,77 @@ test_shards(void)
     hop_net_free(net);
 }
 
-/* Every net of the zoo that is not too big for this becomes a plan. */
+/* What stands in the way of tensor cores: all of a program's steps that are not made of them. */
+static void
+test_fast_steps(void)
+{
+    struct hop_net *net = make_net("8,8,3", CONV(16, 3, 3, 1, same, relu) CONV(16, 3, 3, 1, same, relu)
+                                                POOL("MaxPooling2D", 2, 2, valid) FLATTEN);
+    struct hop_plan_spec spec = make_spec(net, 8, "sgd", "{}");
+    struct hop_cuda_host_counts a, b;
+    struct hop_device *d;
+    struct hop_plan *p;
+    struct hop_data *x;
+    struct test_data data = make_data(net, 8, 1);
+    struct hop_state s = make_state(net, spec.optim, 5);
+    struct hop_pass pass = a_pass;
+    struct hop_result r;
+    struct hop_err e = {0};
+
+    spec.precision = "bf16";
+    if (dev->open(0, 1, &d, &e) || dev->compile(d, &spec, &p, &e) || dev->load(p, &s, &e) ||
+        dev->bind(d, &data.x, &x, &e))
+        die("open", &e);
+    a = hop_cuda_host_counts;
+    if (dev->train(p, x, &pass, &r, &e))
+        die("train", &e);
+    b = hop_cuda_host_counts;
+    /* input 2; pooling; logits widened, softmax, loss, score, its gradient, narrowed; dense bias 2,
+     * pooling back; each convolution's ReLU back, bias sums 3 (64 rows, 8, the last); weights back,
+     * step, copies, advance */
+    ok(b.n_fast - a.n_fast == 3 + 3 + 2 && b.n_launches - a.n_launches <= 25,
+       "bf16: two convolutions, pooling, dense: 8 passes of layers and %lld kernels",
+       (long long)(b.n_launches - a.n_launches));
+    dev->unbind(x);
+    dev->plan_free(p);
+    dev->close(d);
+    clear_state(&s);
+    clear_data(&data);
+    hop_net_free(net);
+}
+
+/* Every net of the zoo becomes a plan, exact and on tensor cores; none is run. */
 static void
 test_zoo(void)
 {
-    static const char *const nets[] = {"cifar10-cnn1", "cifar10-cnn2", "cifar10-cnn3", "lenet5",
-                                       "mlp", "resnet9", "resnet20", "mobilenet-small"};
+    static const struct {
+        const char *name, *optim;
+    } nets[] = {
+        {"cifar10-cnn1", "adam"}, {"cifar10-cnn2", "adam"}, {"cifar10-cnn3", "adam"},
+        {"lenet5", "adam"}, {"mlp", "adam"}, {"resnet9", "adam"}, {"resnet20", "adam"},
+        {"mobilenet-small", "adam"}, {"resnet50", "sgd"}, {"vgg16", "sgd"},
+    };
+    static const char *const precisions[] = {"fp32", "bf16"};
 
-    for (size_t i = 0; i < HOP_LEN(nets); i++) {
-        struct hop_net *net = read_net(nets[i]);
-        struct hop_plan_spec spec = make_spec(net, 2, "adam", "{}");
-        struct hop_device *d;
-        struct hop_plan *p;
-        struct hop_err e = {0};
+    for (size_t i = 0; i < HOP_LEN(nets); i++)
+        for (int k = 0; k < 2; k++) {
+            struct hop_net *net = read_net(nets[i].name);
+            struct hop_plan_spec spec = make_spec(net, 2, nets[i].optim, "{}");
+            struct hop_device *d;
+            struct hop_plan *p;
+            struct hop_err e = {0};
 
-        if (dev->open(0, 1, &d, &e) || dev->compile(d, &spec, &p, &e))
-            die(nets[i], &e);
-        ok(dev->plan_bytes(p) > net->n_params * 4 * sizeof(float), "%s: %.1f MB at batch 2", nets[i],
-           (double)dev->plan_bytes(p) / 1e6);
-        dev->plan_free(p);
-        dev->close(d);
-        hop_net_free(net);
-    }
+            spec.precision = precisions[k];
+            if (dev->open(0, 1, &d, &e) || dev->compile(d, &spec, &p, &e))
+                die(nets[i].name, &e);
+            ok(dev->plan_bytes(p) > net->n_params * (strcmp(nets[i].optim, "adam") ? 2 : 4) *
+                                        sizeof(float),
+               "%s %s: %.1f MB at batch 2", nets[i].name, precisions[k],
+               (double)dev->plan_bytes(p) / 1e6);
+            dev->plan_free(p);
+            dev->close(d);
+            hop_net_free(net);
+        }
 }
 
 int
@@ -423,8 +485,12 @@ main(void)
     test_arena();
     test_chunks();
     test_rows();
-    test_calls();
-    test_failures();
+    test_calls("fp32");
+    test_calls("bf16");
+    test_calls("tf32");
+    test_failures("fp32");
+    test_failures("bf16");
+    test_fast_steps();
     test_refusal();
     test_optimizers();
     test_shards();

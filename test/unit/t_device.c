@@ -452,6 +452,8 @@ main(void)
         die("ref", &e);
     if ((dev = asked_device())) {
         test_device(dev);
+        if (can_bf16(dev))
+            test_splits(dev, "bf16");
         test_masks();
         test_refusals();
         return tap_end();
@@ -470,6 +472,8 @@ main(void)
     test_refusals();
     dev = hop_cuda_device(hop_cuda_host_driver());
     test_device(dev);
+    test_splits(dev, "bf16");
+    test_splits(dev, "tf32");
     test_masks();
     test_refusals();
     return tap_end();

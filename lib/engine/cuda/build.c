@@ -32,10 +32,36 @@ hop_cuda_new(struct hop_cuda_prog *g, int64_t n)
     return (struct k_f32){hop_cuda_new_bytes(g, (size_t)n * sizeof(float)), n};
 }
 
-struct k_f32
-hop_cuda_new_like(struct hop_cuda_prog *g, struct k_f32 x)
+struct k_val
+hop_cuda_new_value(struct hop_cuda_prog *g, int64_t n)
 {
-    return hop_cuda_new(g, x.n);
+    size_t size = g->plan->is_half ? sizeof(uint16_t) : sizeof(float);
+
+    return (struct k_val){hop_cuda_new_bytes(g, (size_t)n * size), n};
+}
+
+struct k_val
+hop_cuda_new_like(struct hop_cuda_prog *g, struct k_val x)
+{
+    return hop_cuda_new_value(g, x.n);
+}
+
+struct k_f32
+hop_cuda_f32(struct k_val x)
+{
+    return (struct k_f32){(float *)(void *)x.p, x.n};
+}
+
+struct k_f32
+hop_cuda_widen(struct hop_cuda_prog *g, struct k_val x)
+{
+    struct k_widen_args a = {x, {NULL, 0}};
+
+    if (!g->plan->is_half)
+        return hop_cuda_f32(x);
+    a.y = hop_cuda_new(g, x.n);
+    hop_cuda_launch_v(g, K_widen, x.n, &a);
+    return a.y;
 }
 
 struct k_f32
@@ -78,12 +104,54 @@ hop_cuda_launch(struct hop_cuda_prog *g, enum hop_cuda_kernel kernel, int64_t n,
 }
 
 void
+hop_cuda_launch_v(struct hop_cuda_prog *g, enum hop_cuda_kernel kernel, int64_t n, const void *args)
+{
+    hop_cuda_launch(g, (enum hop_cuda_kernel)(kernel + g->plan->is_half), n, args);
+}
+
+void
 hop_cuda_tree(struct hop_cuda_prog *g, struct k_f32 part, int64_t n, int64_t stride, int64_t first,
               struct k_f32 out)
 {
     struct k_tree_args a = {part, out, n, stride, first};
 
     hop_cuda_launch(g, K_tree, out.n, &a);
+}
+
+enum { SUM_ROWS = 64, SUM_PARTS = 32 };
+
+int64_t
+hop_cuda_chunk(const struct hop_cuda_prog *g, int64_t rows)
+{
+    int64_t chunk = rows;
+
+    if (g->plan->is_fast)
+        for (chunk = rows < SUM_ROWS ? rows : SUM_ROWS; rows % chunk; chunk--)
+            ;
+    return chunk;
+}
+
+struct k_f32
+hop_cuda_shrink(struct hop_cuda_prog *g, struct k_f32 part, int64_t *n, int64_t C)
+{
+    struct k_sums_args a = {part, {NULL, 0}, *n, C, SUM_PARTS};
+
+    while (g->plan->is_fast && a.n > SUM_PARTS) {
+        *n = (a.n + SUM_PARTS - 1) / SUM_PARTS;
+        a.y = hop_cuda_new(g, *n * C);
+        hop_cuda_launch(g, K_sums, a.y.n, &a);
+        a.x = a.y;
+        a.n = *n;
+    }
+    return a.x;
+}
+
+void
+hop_cuda_sum_rows(struct hop_cuda_prog *g, struct k_f32 part, int64_t n, int64_t C,
+                  struct k_f32 out)
+{
+    part = hop_cuda_shrink(g, part, &n, C);
+    hop_cuda_tree(g, part, n, C, 0, out);
 }
 
 /* ---- 3 values and gradients ---- */
@@ -100,28 +168,30 @@ hop_cuda_image(const struct hop_shape *s)
     return s->n_dims == 2 ? (struct hop_shape){3, {1, s->d[0], s->d[1]}} : *s;
 }
 
-struct k_f32
+struct k_val
 hop_cuda_in(const struct hop_cuda_prog *g, int i, int k)
 {
     return g->values[hop_cuda_layer(g, i)->in[k] + 1];
 }
 
-struct k_f32
+struct k_val
 hop_cuda_out(const struct hop_cuda_prog *g, int i)
 {
     return g->values[i + 1];
 }
 
 void
-hop_cuda_set_out(struct hop_cuda_prog *g, int i, struct k_f32 y)
+hop_cuda_set_out(struct hop_cuda_prog *g, int i, struct k_val y)
 {
     g->values[i + 1] = y;
 }
 
-struct k_f32
+struct k_val
 hop_cuda_new_out(struct hop_cuda_prog *g, int i)
 {
-    return g->values[i + 1] = hop_cuda_new(g, g->n * hop_shape_len(&hop_cuda_layer(g, i)->out_shape));
+    int64_t n = g->n * hop_shape_len(&hop_cuda_layer(g, i)->out_shape);
+
+    return g->values[i + 1] = hop_cuda_new_value(g, n);
 }
 
 bool
@@ -131,9 +201,9 @@ hop_cuda_wants(const struct hop_cuda_prog *g, int i, int k)
 }
 
 void
-hop_cuda_give(struct hop_cuda_prog *g, int i, int k, struct k_f32 dx)
+hop_cuda_give(struct hop_cuda_prog *g, int i, int k, struct k_val dx)
 {
-    struct k_f32 *grad = &g->grads[hop_cuda_layer(g, i)->in[k] + 1];
+    struct k_val *grad = &g->grads[hop_cuda_layer(g, i)->in[k] + 1];
     struct k_add_args a = {*grad, dx, {NULL, 0}};
 
     if (!hop_cuda_wants(g, i, k))
@@ -143,7 +213,7 @@ hop_cuda_give(struct hop_cuda_prog *g, int i, int k, struct k_f32 dx)
         return;
     }
     a.y = hop_cuda_new_like(g, dx); /* others may still read either */
-    hop_cuda_launch(g, K_add, dx.n, &a);
+    hop_cuda_launch_v(g, K_add, dx.n, &a);
     *grad = a.y;
 }
 

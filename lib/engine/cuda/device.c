@@ -51,16 +51,42 @@ fingerprint(const struct hop_device *d)
     return d->fingerprint;
 }
 
+/* Tensor cores where there are libraries for them. */
 static int
-check_precision(const char *name, struct hop_err *e)
+needs_fast(const char *name, struct hop_err *e)
 {
-    if (!name || !strcmp(name, "fp32") || !strcmp(name, "auto"))
+    struct hop_err why = {0};
+    int rc = HOP_OK;
+
+    if (!driver->fast)
+        rc = hop_fail(e, HOP_EDEV, driver->name, "use --precision fp32",
+                      "device %s has no %s: hop was built without cuDNN", driver->name, name);
+    else if (!driver->fast->version(&why)[0])
+        rc = hop_fail(e, HOP_EDEV, driver->name, why.hint, "device %s has no %s: %.160s",
+                      driver->name, name, why.what);
+    hop_err_clear(&why);
+    return rc;
+}
+
+static int
+set_precision(struct hop_plan *p, const char *name, struct hop_err *e)
+{
+    struct hop_err none = {0};
+
+    if (!name || !strcmp(name, "fp32"))
         return HOP_OK;
-    if (!strcmp(name, "bf16"))
-        return hop_fail(e, HOP_EDEV, driver->name, "use --precision fp32",
-                        "device %s has no bf16: its convolutions are float32", driver->name);
-    return hop_fail(e, HOP_EARG, "--precision", "fp32, bf16, auto", "device %s cannot do \"%.20s\"",
-                    driver->name, name);
+    p->precision = strcmp(name, "tf32") ? HOP_CUDA_BF16 : HOP_CUDA_TF32;
+    if (!strcmp(name, "auto")) {
+        p->is_fast = p->is_half = !needs_fast("bf16", &none);
+        hop_err_clear(&none);
+        return HOP_OK;
+    }
+    if (strcmp(name, "bf16") && strcmp(name, "tf32"))
+        return hop_fail(e, HOP_EARG, "--precision", "fp32, tf32, bf16, auto",
+                        "device %s cannot do \"%.20s\"", driver->name, name);
+    p->is_fast = true;
+    p->is_half = p->precision == HOP_CUDA_BF16;
+    return needs_fast(name, e);
 }
 
 static void
@@ -82,13 +108,13 @@ compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan 
     int rc;
 
     *out = NULL;
-    if ((rc = check_precision(spec->precision, e)))
-        return rc;
     if (!(p = hop_alloc(1, sizeof *p, e)))
         return HOP_ENOMEM;
     p->spec = *spec;
     p->device = d;
-    rc = hop_cuda_state_new(p, e);
+    rc = set_precision(p, spec->precision, e);
+    if (!rc)
+        rc = hop_cuda_state_new(p, e);
     if (!rc)
         rc = hop_cuda_prog_get(p, spec->batch_size, spec->is_training, &g, e);
     if (rc)
@@ -107,8 +133,7 @@ plan_bytes(const struct hop_plan *p)
 static const char *
 precision(const struct hop_plan *p)
 {
-    (void)p;
-    return "fp32";
+    return p->is_half ? "bf16" : p->is_fast ? "tf32" : "fp32";
 }
 
 const struct hop_device_ops *

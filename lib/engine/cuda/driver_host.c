@@ -19,9 +19,10 @@ struct block { /* memory given out */
     char *p;
     size_t bytes;
     bool is_host;
+    bool is_fresh; /* large, and the system's zeros: tests that run nothing need not touch it */
 };
 
-enum op_kind { COPY_IN, COPY_OUT, COPY, SET, LAUNCH };
+enum op_kind { COPY_IN, COPY_OUT, COPY, SET, LAUNCH, FAST };
 
 struct op {
     enum op_kind kind;
@@ -76,8 +77,8 @@ is_failing(void)
 }
 
 /* At the start of every call that may fail. */
-static int
-enter(int code, const char *call, struct hop_err *e)
+int
+hop_cuda_host_enter(int code, const char *call, struct hop_err *e)
 {
     hop_cuda_host_counts.n_calls++;
     return is_failing() ? hop_fail(e, code, "cuda-host", NULL, "%s failed, as the test wants", call)
@@ -88,7 +89,7 @@ static int
 count(int *n, struct hop_err *e)
 {
     *n = 1;
-    return enter(HOP_EDEV, "count", e);
+    return hop_cuda_host_enter(HOP_EDEV, "count", e);
 }
 
 static int
@@ -96,7 +97,7 @@ props(int index, struct hop_cuda_props *out, struct hop_err *e)
 {
     MUST(index == 0);
     *out = (struct hop_cuda_props){.name = "host", .uuid = "GPU-host", .n_multiprocessors = 1};
-    return enter(HOP_EDEV, "props", e);
+    return hop_cuda_host_enter(HOP_EDEV, "props", e);
 }
 
 static int
@@ -104,7 +105,7 @@ open_(int index, struct hop_cuda_context **out, struct hop_err *e)
 {
     *out = NULL;
     MUST(index == 0);
-    if (enter(HOP_EDEV, "open", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "open", e))
         return HOP_EDEV;
     *out = hop_alloc(1, sizeof **out, e);
     hop_cuda_host_counts.n_contexts += *out != NULL;
@@ -124,7 +125,7 @@ static int
 last_error(struct hop_cuda_context *c, struct hop_err *e)
 {
     (void)c;
-    return enter(HOP_EDEV, "last_error", e);
+    return hop_cuda_host_enter(HOP_EDEV, "last_error", e);
 }
 
 /* ---- 2 memory ---- */
@@ -138,7 +139,7 @@ get(struct hop_cuda_context *c, size_t bytes, bool is_host, void **out, struct h
     *out = NULL;
     MUST(bytes > 0);
     MUST(!c->capturing);
-    if (enter(HOP_ENOMEM, "alloc", e))
+    if (hop_cuda_host_enter(HOP_ENOMEM, "alloc", e))
         return HOP_ENOMEM;
     if (!(b = hop_alloc(1, sizeof *b, e)))
         return HOP_ENOMEM;
@@ -146,7 +147,9 @@ get(struct hop_cuda_context *c, size_t bytes, bool is_host, void **out, struct h
         free(b);
         return hop_fail(e, HOP_ENOMEM, "cuda-host", NULL, "out of memory");
     }
-    memset(b->p, 0xFF, room);
+    b->is_fresh = bytes >= 1 << 28;
+    if (!b->is_fresh)
+        memset(b->p, 0xFF, room);
     b->bytes = bytes;
     b->is_host = is_host;
     b->next = c->blocks;
@@ -174,7 +177,8 @@ put(struct hop_cuda_context *c, void *p, bool is_host)
     MUST(*at && (*at)->is_host == is_host);
     b = *at;
     *at = b->next;
-    memset(b->p, 0xFF, b->bytes);
+    if (!b->is_fresh)
+        memset(b->p, 0xFF, b->bytes);
     hop_cuda_host_counts.n_live--;
     hop_cuda_host_counts.n_live_bytes -= (int64_t)b->bytes;
     free(b->p);
@@ -206,10 +210,10 @@ host_free(struct hop_cuda_context *c, void *p)
 }
 
 /* The live block that holds all of these bytes, or NULL. */
-static const struct block *
+static struct block *
 holder(const struct hop_cuda_context *c, const void *p, size_t bytes)
 {
-    const struct block *b;
+    struct block *b;
 
     for (b = c->blocks; b; b = b->next)
         if ((const char *)p >= b->p && (const char *)p + bytes <= b->p + b->bytes)
@@ -257,7 +261,7 @@ stream_new(struct hop_cuda_context *c, struct hop_cuda_stream **out, struct hop_
 {
     *out = NULL;
     MUST(!c->capturing);
-    if (enter(HOP_EDEV, "stream_new", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "stream_new", e))
         return HOP_EDEV;
     if (!(*out = hop_alloc(1, sizeof **out, e)))
         return HOP_ENOMEM;
@@ -314,9 +318,28 @@ check_now(const struct hop_cuda_context *c, const struct k_now *now)
     MUST(is_device(c, now->mean.p, (size_t)now->mean.n * sizeof(float)));
 }
 
+/* A plan's arguments are live, aligned and whole; what it writes is no other of them. */
+static void
+check_call(const struct hop_cuda_context *c, const struct hop_cuda_host_call *a)
+{
+    const void *p[4] = {a->in, a->in2, a->bias, a->out};
+    size_t bytes[4], i;
+
+    hop_cuda_host_fast_sizes(a, bytes);
+    for (i = 0; i < 4; i++) {
+        MUST(bytes[i] ? is_device(c, p[i], bytes[i]) && (uintptr_t)p[i] % 16 == 0 : !p[i]);
+        MUST(i == 3 || !bytes[i] || (const char *)p[i] + bytes[i] <= (const char *)a->out ||
+             (const char *)a->out + bytes[3] <= (const char *)p[i]);
+    }
+    MUST(!a->workspace_bytes || is_device(c, a->workspace, a->workspace_bytes));
+}
+
 static void
 run_op(const struct hop_cuda_context *c, const struct op *op)
 {
+    const struct hop_cuda_host_call *call;
+    struct block *b;
+
     switch (op->kind) {
     case COPY_IN:
         MUST(is_device(c, op->to, op->bytes));
@@ -332,13 +355,22 @@ run_op(const struct hop_cuda_context *c, const struct op *op)
         break;
     case SET:
         MUST(is_device(c, op->to, op->bytes));
-        memset(op->to, op->byte, op->bytes);
+        b = holder(c, op->to, op->bytes);
+        if (!b->is_fresh || op->byte)
+            memset(op->to, op->byte, op->bytes);
         break;
     case LAUNCH:
         check_spans(c, op->kernel, op->own);
         if (op->kernel == K_pick)
             check_now(c, ((const struct k_pick_args *)op->own)->now.p);
         hop_cuda_host_run(op->kernel, op->n, op->own);
+        break;
+    case FAST:
+        call = op->own;
+        check_call(c, call);
+        if (call->workspace_bytes)
+            memset(call->workspace, 0xFF, call->workspace_bytes);
+        hop_cuda_host_fast_run(call);
         break;
     }
 }
@@ -369,7 +401,7 @@ stream_sync(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_er
 {
     MUST(!c->capturing);
     hop_cuda_host_counts.n_syncs++;
-    if (enter(HOP_EDEV, "stream_sync", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "stream_sync", e))
         return HOP_EDEV;
     run_all(c, &s->queue);
     return HOP_OK;
@@ -385,7 +417,7 @@ copy_in(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *to, const v
     MUST(is_device(c, to, bytes));
     MUST(!b || b->is_host);
     hop_cuda_host_counts.n_copies_in++;
-    if (enter(HOP_EDEV, "copy_in", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "copy_in", e))
         return HOP_EDEV;
     return enqueue(c, s, op, b ? NULL : from, bytes, e); /* pinned memory is read late */
 }
@@ -398,7 +430,7 @@ copy_out(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *to, const 
 
     MUST(is_device(c, from, bytes) && !is_device(c, to, bytes));
     hop_cuda_host_counts.n_copies_out++;
-    if (enter(HOP_EDEV, "copy_out", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "copy_out", e))
         return HOP_EDEV;
     return enqueue(c, s, op, NULL, 0, e);
 }
@@ -410,7 +442,7 @@ copy(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *to, const void
     struct op op = {.kind = COPY, .to = to, .from = from, .bytes = bytes};
 
     MUST(is_device(c, from, bytes) && is_device(c, to, bytes));
-    if (enter(HOP_EDEV, "copy", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "copy", e))
         return HOP_EDEV;
     return enqueue(c, s, op, NULL, 0, e);
 }
@@ -422,7 +454,7 @@ set(struct hop_cuda_context *c, struct hop_cuda_stream *s, void *p, int byte, si
     struct op op = {.kind = SET, .to = p, .byte = byte, .bytes = bytes};
 
     MUST(is_device(c, p, bytes));
-    if (enter(HOP_EDEV, "set", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "set", e))
         return HOP_EDEV;
     return enqueue(c, s, op, NULL, 0, e);
 }
@@ -436,9 +468,22 @@ launch(struct hop_cuda_context *c, struct hop_cuda_stream *s, int kernel, int64_
     MUST(kernel >= 0 && kernel < HOP_CUDA_N_KERNELS && n >= 0);
     check_spans(c, kernel, args);
     hop_cuda_host_counts.n_launches++;
-    if (enter(HOP_EDEV, "launch", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "launch", e))
         return HOP_EDEV;
     return enqueue(c, s, op, args, hop_cuda_kernel_rows[kernel].args_size, e);
+}
+
+int
+hop_cuda_host_call(struct hop_cuda_context *c, struct hop_cuda_stream *s,
+                   const struct hop_cuda_host_call *a, struct hop_err *e)
+{
+    struct op op = {.kind = FAST};
+
+    check_call(c, a);
+    hop_cuda_host_counts.n_fast++;
+    if (hop_cuda_host_enter(HOP_EDEV, "fast run", e))
+        return HOP_EDEV;
+    return enqueue(c, s, op, a, sizeof *a, e);
 }
 
 static int
@@ -446,7 +491,7 @@ event_new(struct hop_cuda_context *c, struct hop_cuda_event **out, struct hop_er
 {
     *out = NULL;
     MUST(!c->capturing);
-    if (enter(HOP_EDEV, "event_new", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "event_new", e))
         return HOP_EDEV;
     if (!(*out = hop_alloc(1, sizeof **out, e)))
         return HOP_ENOMEM;
@@ -467,7 +512,7 @@ event_record(struct hop_cuda_context *c, struct hop_cuda_event *v, struct hop_cu
 {
     MUST(!c->capturing && s);
     v->stream = s;
-    return enter(HOP_EDEV, "event_record", e);
+    return hop_cuda_host_enter(HOP_EDEV, "event_record", e);
 }
 
 /* Runs a little more than was recorded: all of the stream. */
@@ -484,7 +529,7 @@ static int
 capture_begin(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_err *e)
 {
     MUST(!c->capturing);
-    if (enter(HOP_EDEV, "capture_begin", e))
+    if (hop_cuda_host_enter(HOP_EDEV, "capture_begin", e))
         return HOP_EDEV;
     c->capturing = s;
     return HOP_OK;
@@ -498,7 +543,7 @@ capture_end(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_cu
     MUST(c->capturing == s);
     c->capturing = NULL;
     hop_cuda_host_counts.n_captures++;
-    if (enter(HOP_EDEV, "capture_end", e) || !(*out = hop_alloc(1, sizeof **out, e))) {
+    if (hop_cuda_host_enter(HOP_EDEV, "capture_end", e) || !(*out = hop_alloc(1, sizeof **out, e))) {
         ops_clear(&c->captured);
         return e->code;
     }
@@ -507,6 +552,14 @@ capture_end(struct hop_cuda_context *c, struct hop_cuda_stream *s, struct hop_cu
     c->captured = (struct ops){0};
     c->n_graphs++;
     return HOP_OK;
+}
+
+static size_t
+own_bytes(const struct op *op)
+{
+    return op->kind == LAUNCH ? hop_cuda_kernel_rows[op->kernel].args_size
+           : op->kind == FAST ? sizeof(struct hop_cuda_host_call)
+                              : 0;
 }
 
 static int
@@ -519,13 +572,12 @@ graph_launch(struct hop_cuda_context *c, struct hop_cuda_graph *g, struct hop_cu
 
     MUST(!c->capturing && g);
     hop_cuda_host_counts.n_graph_launches++;
-    rc = enter(HOP_EDEV, "graph_launch", e);
+    rc = hop_cuda_host_enter(HOP_EDEV, "graph_launch", e);
     for (i = 0; i < g->ops.n && !rc; i++) {
         op = &g->ops.a[i];
         if (op->kind == LAUNCH)
             check_spans(c, op->kernel, op->own);
-        rc = ops_add(&s->queue, *op, op->own,
-                     op->kind == LAUNCH ? hop_cuda_kernel_rows[op->kernel].args_size : 0, e);
+        rc = ops_add(&s->queue, *op, op->own, own_bytes(op), e);
     }
     return rc;
 }
@@ -553,7 +605,7 @@ hop_cuda_host_driver(void)
         event_new, event_free, event_record, event_sync,
         capture_begin, capture_end, graph_launch, graph_free,
         last_error,
-        NULL,
+        &hop_cuda_host_fast,
     };
 
     return &driver;

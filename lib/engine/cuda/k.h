@@ -26,6 +26,11 @@
 #endif
 
 struct k_f32 { float *p; int64_t n; };
+/* Values between layers and their gradients: float32, or bfloat16 in a program of that precision. A
+ * kernel that touches them has two variants, K_NAME and K_NAME_h, of one body k_NAME(a, i, h), where h is
+ * a constant; it stands in its list as V(NAME), others as X(NAME). GET reads, PUT writes. */
+struct k_value { uint16_t bits; };
+struct k_val { struct k_value *p; int64_t n; };
 struct k_f64 { double *p; int64_t n; };
 struct k_u8 { uint8_t *p; int64_t n; };
 struct k_i32 { int32_t *p; int64_t n; };
@@ -34,10 +39,39 @@ struct k_i64 { int64_t *p; int64_t n; };
 #ifdef HOP_K_CHECKED
 /* Defined beside the loops: stops the test when i is outside. */
 int64_t hop_cuda_host_index(int64_t i, int64_t n, const char *span);
-#define AT(span, i) ((span).p[hop_cuda_host_index((int64_t)(i), (span).n, #span)])
+#define K_INDEX(span, i) hop_cuda_host_index((int64_t)(i), (span).n, #span)
 #else
-#define AT(span, i) ((span).p[i])
+#define K_INDEX(span, i) (i)
 #endif
+#define AT(span, i)     ((span).p[K_INDEX(span, i)])
+#define GET(span, i)    k_get((span).p, K_INDEX(span, i), h)
+#define PUT(span, i, v) k_put_value((span).p, K_INDEX(span, i), h, v)
+
+K_FN float
+k_get(const struct k_value *p, int64_t i, int h)
+{
+    return h ? hop_bits_f32((uint32_t)((const uint16_t *)p)[i] << 16) : ((const float *)p)[i];
+}
+
+/* To bfloat16, to nearest, even of two as near; a NaN stays one. */
+K_FN uint16_t
+k_half(float v)
+{
+    uint32_t u = hop_f32_bits(v);
+
+    if ((u & 0x7FFFFFFFu) > 0x7F800000u)
+        return (uint16_t)(u >> 16 | 0x40);
+    return (uint16_t)((u + 0x7FFFu + (u >> 16 & 1)) >> 16);
+}
+
+K_FN void
+k_put_value(struct k_value *p, int64_t i, int h, float v)
+{
+    if (h)
+        ((uint16_t *)p)[i] = k_half(v);
+    else
+        ((float *)p)[i] = v;
+}
 
 /* The optimizer's numbers of one step. */
 struct k_rate {

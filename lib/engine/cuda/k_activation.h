@@ -4,7 +4,7 @@
 
 #include "engine/cuda/k.h"
 
-#define K_ACTIVATION(X) X(act) X(act_back) X(softmax) X(softmax_back)
+#define K_ACTIVATION(X, V) V(act) V(act_back) V(softmax) V(softmax_back)
 
 enum { /* enum hop_act of net/net.h, in its order; op_activation.c makes sure */
     K_LINEAR_ACT, K_RELU, K_ELU, K_TANH, K_SIGMOID, K_SOFTMAX_ACT, K_LEAKY_RELU, K_GELU, K_SWISH,
@@ -95,67 +95,64 @@ k_act_slope(int act, float alpha, float max, float x, float y, float dy)
 
 /* Item: a value. */
 struct k_act_args {
-    struct k_f32 x, y;
+    struct k_val x, y;
     int act;
     float alpha, max;
 };
 #define K_act_SPANS(S, k) S(k, x, 'r') S(k, y, 'w')
 K_BODY
-k_act(const struct k_act_args *a, int64_t i)
+k_act(const struct k_act_args *a, int64_t i, int h)
 {
-    AT(a->y, i) = k_act_value(a->act, a->alpha, a->max, AT(a->x, i));
+    PUT(a->y, i, k_act_value(a->act, a->alpha, a->max, GET(a->x, i)));
 }
 
 struct k_act_back_args {
-    struct k_f32 x, y, dy, dx;
+    struct k_val x, y, dy, dx;
     int act;
     float alpha, max;
 };
 #define K_act_back_SPANS(S, k) S(k, x, 'r') S(k, y, 'r') S(k, dy, 'r') S(k, dx, 'w')
 K_BODY
-k_act_back(const struct k_act_back_args *a, int64_t i)
+k_act_back(const struct k_act_back_args *a, int64_t i, int h)
 {
-    AT(a->dx, i) = k_act_slope(a->act, a->alpha, a->max, AT(a->x, i), AT(a->y, i), AT(a->dy, i));
+    PUT(a->dx, i, k_act_slope(a->act, a->alpha, a->max, GET(a->x, i), GET(a->y, i), GET(a->dy, i)));
 }
 
 /* Item: a row of m values. */
 struct k_softmax_args {
-    struct k_f32 x, y;
+    struct k_val x, y;
     int64_t m;
 };
 #define K_softmax_SPANS(S, k) S(k, x, 'r') S(k, y, 'w')
 K_BODY
-k_softmax(const struct k_softmax_args *a, int64_t row)
+k_softmax(const struct k_softmax_args *a, int64_t row, int h)
 {
     int64_t first = row * a->m, last = first + a->m, i;
-    float max = AT(a->x, first), sum = 0, v;
+    float max = GET(a->x, first), sum = 0;
 
     for (i = first + 1; i < last; i++)
-        max = AT(a->x, i) > max ? AT(a->x, i) : max;
-    for (i = first; i < last; i++) {
-        v = hop_expf(AT(a->x, i) - max);
-        AT(a->y, i) = v;
-        sum += v;
-    }
+        max = GET(a->x, i) > max ? GET(a->x, i) : max;
     for (i = first; i < last; i++)
-        AT(a->y, i) = AT(a->y, i) / sum;
+        sum += hop_expf(GET(a->x, i) - max);
+    for (i = first; i < last; i++)
+        PUT(a->y, i, hop_expf(GET(a->x, i) - max) / sum);
 }
 
 struct k_softmax_back_args {
-    struct k_f32 y, dy, dx;
+    struct k_val y, dy, dx;
     int64_t m;
 };
 #define K_softmax_back_SPANS(S, k) S(k, y, 'r') S(k, dy, 'r') S(k, dx, 'w')
 K_BODY
-k_softmax_back(const struct k_softmax_back_args *a, int64_t row)
+k_softmax_back(const struct k_softmax_back_args *a, int64_t row, int h)
 {
     int64_t first = row * a->m, last = first + a->m, i;
     float sum = 0;
 
     for (i = first; i < last; i++)
-        sum = fmaf(AT(a->dy, i), AT(a->y, i), sum);
+        sum = fmaf(GET(a->dy, i), GET(a->y, i), sum);
     for (i = first; i < last; i++)
-        AT(a->dx, i) = (AT(a->dy, i) - sum) * AT(a->y, i);
+        PUT(a->dx, i, (GET(a->dy, i) - sum) * GET(a->y, i));
 }
 
 #endif

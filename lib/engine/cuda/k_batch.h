@@ -4,7 +4,7 @@
 
 #include "engine/cuda/k.h"
 
-#define K_BATCH(X) X(pick) X(gather) X(put) X(advance) X(copy) X(add) X(transpose) X(tree)
+#define K_BATCH(X, V) X(pick) V(gather) X(put) X(advance) X(copy) V(add) X(transpose) X(tree)
 
 /* Item e: which example is number e of the batch, its class and targets. */
 struct k_pick_args {
@@ -30,22 +30,29 @@ k_pick(const struct k_pick_args *a, int64_t e)
         AT(a->t, e * a->K + k) = AT(now->t, from * a->K + k);
 }
 
-/* Item: a value of the batch [n,len], normalised; C values have a mean each. */
+/* Item: a value of the batch [n,len], normalised; C values have a mean each. With `wide` > C, every C
+ * values are followed by wide - C zeros: C = 3 keeps libraries off tensor cores. */
 struct k_gather_args {
     struct k_nows now;
     struct k_i64 from; /* [n] */
-    struct k_f32 x;    /* [n,len] */
-    int64_t len, C;
+    struct k_val x;    /* [n,len] */
+    int64_t len, C, wide; /* len: of an example in the shard */
 };
 #define K_gather_SPANS(S, k) S(k, now, 'r') S(k, from, 'r') S(k, x, 'w')
 K_BODY
-k_gather(const struct k_gather_args *a, int64_t i)
+k_gather(const struct k_gather_args *a, int64_t i, int h)
 {
     const struct k_now *now = &AT(a->now, 0);
-    int64_t at = AT(a->from, i / a->len) * a->len + i % a->len, c = i % a->len % a->C;
-    float v = now->x8.n ? (float)AT(now->x8, at) : AT(now->x32, at);
+    int64_t c = i % a->wide, pixel = i / a->wide, n_pixels = a->len / a->C, at;
+    float v;
 
-    AT(a->x, i) = (v - AT(now->mean, c)) * AT(now->inv_std, c);
+    if (c >= a->C) {
+        PUT(a->x, i, 0);
+        return;
+    }
+    at = AT(a->from, pixel / n_pixels) * a->len + pixel % n_pixels * a->C + c;
+    v = now->x8.n ? (float)AT(now->x8, at) : AT(now->x32, at);
+    PUT(a->x, i, (v - AT(now->mean, c)) * AT(now->inv_std, c));
 }
 
 /* Item: a prediction of the batch [n,K], to its place in the pass's. */
@@ -92,13 +99,13 @@ k_copy(const struct k_copy_args *a, int64_t i)
 
 /* y = x + x2: two gradients of one value. */
 struct k_add_args {
-    struct k_f32 x, x2, y;
+    struct k_val x, x2, y;
 };
 #define K_add_SPANS(S, k) S(k, x, 'r') S(k, x2, 'r') S(k, y, 'w')
 K_BODY
-k_add(const struct k_add_args *a, int64_t i)
+k_add(const struct k_add_args *a, int64_t i, int h)
 {
-    AT(a->y, i) = AT(a->x, i) + AT(a->x2, i);
+    PUT(a->y, i, GET(a->x, i) + GET(a->x2, i));
 }
 
 /* x [n,rows,cols] to y [n,cols,rows]; item: a value of y. */

@@ -5,7 +5,7 @@
 
 #include "engine/cuda/k.h"
 
-#define K_LINEAR(X)                                                                                \
+#define K_LINEAR(X, V)                                                                             \
     X(conv_forward) X(conv_dx) X(conv_dw) X(dense_forward) X(dense_dx) X(dense_dw)
 
 /* A convolution: x [n,H,W,C], w [kh,kw,Cg,K], y [n,P,Q,K]; Cg = C / groups, Kg = K / groups. */

@@ -5,7 +5,7 @@
 
 #include "engine/cuda/k.h"
 
-#define K_LOSS(X) X(link_sigmoid) X(loss) X(loss_back) X(penalty) X(score)
+#define K_LOSS(X, V) X(link_sigmoid) X(loss) X(loss_back) X(penalty) X(score)
 
 enum { /* enum hop_loss_rule of net/loss.h, in its order; loss.c makes sure */
     K_RULE_SOFTMAX, K_RULE_SIGMOID, K_RULE_SQUARE, K_RULE_ABSOLUTE, K_RULE_HUBER

@@ -5,24 +5,25 @@
 
 #include "engine/cuda/k.h"
 
-#define K_NORM(X)                                                                                  \
-    X(bn_sums) X(bn_mean) X(bn_spread) X(bn_moving) X(bn_apply) X(bn_sums_back) X(bn_dx)           \
-    X(bn_dx_frozen) X(ln_stats) X(ln_apply) X(ln_sums_back) X(ln_row_back) X(ln_dx)
+#define K_NORM(X, V)                                                                                  \
+    V(bn_sums) X(bn_mean) X(bn_spread) X(bn_moving) V(bn_apply) V(bn_sums_back) V(bn_dx)           \
+    V(bn_dx_frozen) V(ln_stats) V(ln_apply) V(ln_sums_back) V(ln_row_back) V(ln_dx)
 
 /* Item (image, c): the image's sum of x, or with `mean` of (x - mean)^2, to part [n,C]. */
 struct k_bn_sums_args {
-    struct k_f32 x, mean, part; /* mean [C] or {NULL, 0} */
+    struct k_val x;
+    struct k_f32 mean, part; /* mean [C] or {NULL, 0} */
     int64_t rows, C;
 };
 #define K_bn_sums_SPANS(S, k) S(k, x, 'r') S(k, mean, 'r') S(k, part, 'w')
 K_BODY
-k_bn_sums(const struct k_bn_sums_args *a, int64_t i)
+k_bn_sums(const struct k_bn_sums_args *a, int64_t i, int h)
 {
     int64_t c = i % a->C, x = i / a->C * a->rows * a->C + c, j;
     float sum = 0, mean = a->mean.n ? AT(a->mean, c) : 0, d;
 
     for (j = 0; j < a->rows; j++) {
-        d = AT(a->x, x + j * a->C);
+        d = GET(a->x, x + j * a->C);
         if (a->mean.n) {
             d = d - mean;
             d = d * d;
@@ -91,37 +92,40 @@ k_bn_moving(const struct k_bn_moving_args *a, int64_t c)
 
 /* Item: a value. gamma, beta [C] or {NULL, 0}. */
 struct k_bn_apply_args {
-    struct k_f32 x, mean, inv_sd, gamma, beta, y;
+    struct k_val x;
+    struct k_f32 mean, inv_sd, gamma, beta;
+    struct k_val y;
     int64_t C;
 };
 #define K_bn_apply_SPANS(S, k)                                                                     \
     S(k, x, 'r') S(k, mean, 'r') S(k, inv_sd, 'r') S(k, gamma, 'r') S(k, beta, 'r') S(k, y, 'w')
 K_BODY
-k_bn_apply(const struct k_bn_apply_args *a, int64_t i)
+k_bn_apply(const struct k_bn_apply_args *a, int64_t i, int h)
 {
     int64_t c = i % a->C;
-    float v = (AT(a->x, i) - AT(a->mean, c)) * AT(a->inv_sd, c);
+    float v = (GET(a->x, i) - AT(a->mean, c)) * AT(a->inv_sd, c);
 
     v = a->gamma.n ? v * AT(a->gamma, c) : v;
-    AT(a->y, i) = a->beta.n ? v + AT(a->beta, c) : v;
+    PUT(a->y, i, a->beta.n ? v + AT(a->beta, c) : v);
 }
 
 /* Item (image, c): sums of dy, and of dy * normalised x, to part and part2 [n,C]. */
 struct k_bn_sums_back_args {
-    struct k_f32 x, dy, mean, inv_sd, part, part2;
+    struct k_val x, dy;
+    struct k_f32 mean, inv_sd, part, part2;
     int64_t rows, C;
 };
 #define K_bn_sums_back_SPANS(S, k)                                                                 \
     S(k, x, 'r') S(k, dy, 'r') S(k, mean, 'r') S(k, inv_sd, 'r') S(k, part, 'w') S(k, part2, 'w')
 K_BODY
-k_bn_sums_back(const struct k_bn_sums_back_args *a, int64_t i)
+k_bn_sums_back(const struct k_bn_sums_back_args *a, int64_t i, int h)
 {
     int64_t c = i % a->C, x = i / a->C * a->rows * a->C + c, j;
     float sum = 0, sum2 = 0, mean = AT(a->mean, c), inv_sd = AT(a->inv_sd, c), v, dy;
 
     for (j = 0; j < a->rows; j++) {
-        v = (AT(a->x, x + j * a->C) - mean) * inv_sd;
-        dy = AT(a->dy, x + j * a->C);
+        v = (GET(a->x, x + j * a->C) - mean) * inv_sd;
+        dy = GET(a->dy, x + j * a->C);
         sum += dy;
         sum2 += dy * v;
     }
@@ -131,7 +135,9 @@ k_bn_sums_back(const struct k_bn_sums_back_args *a, int64_t i)
 
 /* Item: a value. */
 struct k_bn_dx_args {
-    struct k_f32 x, dy, mean, inv_sd, gamma, dgamma, dbeta, dx;
+    struct k_val x, dy;
+    struct k_f32 mean, inv_sd, gamma, dgamma, dbeta;
+    struct k_val dx;
     int64_t C;
     float count;
 };
@@ -139,48 +145,51 @@ struct k_bn_dx_args {
     S(k, x, 'r') S(k, dy, 'r') S(k, mean, 'r') S(k, inv_sd, 'r') S(k, gamma, 'r')                  \
     S(k, dgamma, 'r') S(k, dbeta, 'r') S(k, dx, 'w')
 K_BODY
-k_bn_dx(const struct k_bn_dx_args *a, int64_t i)
+k_bn_dx(const struct k_bn_dx_args *a, int64_t i, int h)
 {
     int64_t c = i % a->C;
-    float v = (AT(a->x, i) - AT(a->mean, c)) * AT(a->inv_sd, c);
-    float g = AT(a->dy, i) - AT(a->dbeta, c) / a->count - v * (AT(a->dgamma, c) / a->count);
+    float v = (GET(a->x, i) - AT(a->mean, c)) * AT(a->inv_sd, c);
+    float g = GET(a->dy, i) - AT(a->dbeta, c) / a->count - v * (AT(a->dgamma, c) / a->count);
 
     g = a->gamma.n ? g * AT(a->gamma, c) : g;
-    AT(a->dx, i) = g * AT(a->inv_sd, c);
+    PUT(a->dx, i, g * AT(a->inv_sd, c));
 }
 
 struct k_bn_dx_frozen_args {
-    struct k_f32 dy, inv_sd, gamma, dx;
+    struct k_val dy;
+    struct k_f32 inv_sd, gamma;
+    struct k_val dx;
     int64_t C;
 };
 #define K_bn_dx_frozen_SPANS(S, k) S(k, dy, 'r') S(k, inv_sd, 'r') S(k, gamma, 'r') S(k, dx, 'w')
 K_BODY
-k_bn_dx_frozen(const struct k_bn_dx_frozen_args *a, int64_t i)
+k_bn_dx_frozen(const struct k_bn_dx_frozen_args *a, int64_t i, int h)
 {
     int64_t c = i % a->C;
-    float g = a->gamma.n ? AT(a->dy, i) * AT(a->gamma, c) : AT(a->dy, i);
+    float g = a->gamma.n ? GET(a->dy, i) * AT(a->gamma, c) : GET(a->dy, i);
 
-    AT(a->dx, i) = g * AT(a->inv_sd, c);
+    PUT(a->dx, i, g * AT(a->inv_sd, c));
 }
 
 /* Item: a row: its mean and 1 / sd, to stats [rows,2]. */
 struct k_ln_stats_args {
-    struct k_f32 x, stats;
+    struct k_val x;
+    struct k_f32 stats;
     int64_t C;
     float epsilon;
 };
 #define K_ln_stats_SPANS(S, k) S(k, x, 'r') S(k, stats, 'w')
 K_BODY
-k_ln_stats(const struct k_ln_stats_args *a, int64_t row)
+k_ln_stats(const struct k_ln_stats_args *a, int64_t row, int h)
 {
     int64_t x = row * a->C, c;
     float sum = 0, mean, d;
 
     for (c = 0; c < a->C; c++)
-        sum += AT(a->x, x + c);
+        sum += GET(a->x, x + c);
     mean = sum / (float)a->C;
     for (c = 0, sum = 0; c < a->C; c++) {
-        d = AT(a->x, x + c) - mean;
+        d = GET(a->x, x + c) - mean;
         sum += d * d;
     }
     AT(a->stats, 2 * row) = mean;
@@ -188,38 +197,41 @@ k_ln_stats(const struct k_ln_stats_args *a, int64_t row)
 }
 
 struct k_ln_apply_args {
-    struct k_f32 x, stats, gamma, beta, y;
+    struct k_val x;
+    struct k_f32 stats, gamma, beta;
+    struct k_val y;
     int64_t C;
 };
 #define K_ln_apply_SPANS(S, k)                                                                     \
     S(k, x, 'r') S(k, stats, 'r') S(k, gamma, 'r') S(k, beta, 'r') S(k, y, 'w')
 K_BODY
-k_ln_apply(const struct k_ln_apply_args *a, int64_t i)
+k_ln_apply(const struct k_ln_apply_args *a, int64_t i, int h)
 {
     int64_t c = i % a->C, row = i / a->C;
-    float v = (AT(a->x, i) - AT(a->stats, 2 * row)) * AT(a->stats, 2 * row + 1);
+    float v = (GET(a->x, i) - AT(a->stats, 2 * row)) * AT(a->stats, 2 * row + 1);
 
     v = a->gamma.n ? v * AT(a->gamma, c) : v;
-    AT(a->y, i) = a->beta.n ? v + AT(a->beta, c) : v;
+    PUT(a->y, i, a->beta.n ? v + AT(a->beta, c) : v);
 }
 
 /* Item (image, c): sums of dy, and of dy * normalised x, over the image's rows. */
 struct k_ln_sums_back_args {
-    struct k_f32 x, dy, stats, part, part2;
+    struct k_val x, dy;
+    struct k_f32 stats, part, part2;
     int64_t rows, C;
 };
 #define K_ln_sums_back_SPANS(S, k)                                                                 \
     S(k, x, 'r') S(k, dy, 'r') S(k, stats, 'r') S(k, part, 'w') S(k, part2, 'w')
 K_BODY
-k_ln_sums_back(const struct k_ln_sums_back_args *a, int64_t i)
+k_ln_sums_back(const struct k_ln_sums_back_args *a, int64_t i, int h)
 {
     int64_t c = i % a->C, first = i / a->C * a->rows, j;
     float sum = 0, sum2 = 0, dy;
 
     for (j = first; j < first + a->rows; j++) {
-        dy = AT(a->dy, j * a->C + c);
+        dy = GET(a->dy, j * a->C + c);
         sum += dy;
-        sum2 += dy * ((AT(a->x, j * a->C + c) - AT(a->stats, 2 * j)) * AT(a->stats, 2 * j + 1));
+        sum2 += dy * ((GET(a->x, j * a->C + c) - AT(a->stats, 2 * j)) * AT(a->stats, 2 * j + 1));
     }
     AT(a->part, i) = sum;
     AT(a->part2, i) = sum2;
@@ -227,41 +239,44 @@ k_ln_sums_back(const struct k_ln_sums_back_args *a, int64_t i)
 
 /* Item: a row: sum of g and of g * normalised x, g = dy * gamma, to sums [rows,2]. */
 struct k_ln_row_back_args {
-    struct k_f32 x, dy, stats, gamma, sums;
+    struct k_val x, dy;
+    struct k_f32 stats, gamma, sums;
     int64_t C;
 };
 #define K_ln_row_back_SPANS(S, k)                                                                  \
     S(k, x, 'r') S(k, dy, 'r') S(k, stats, 'r') S(k, gamma, 'r') S(k, sums, 'w')
 K_BODY
-k_ln_row_back(const struct k_ln_row_back_args *a, int64_t row)
+k_ln_row_back(const struct k_ln_row_back_args *a, int64_t row, int h)
 {
     float mean = AT(a->stats, 2 * row), inv_sd = AT(a->stats, 2 * row + 1), sum = 0, sum_v = 0, g;
     int64_t i = row * a->C, c;
 
     for (c = 0; c < a->C; c++) {
-        g = a->gamma.n ? AT(a->dy, i + c) * AT(a->gamma, c) : AT(a->dy, i + c);
+        g = a->gamma.n ? GET(a->dy, i + c) * AT(a->gamma, c) : GET(a->dy, i + c);
         sum += g;
-        sum_v += g * ((AT(a->x, i + c) - mean) * inv_sd);
+        sum_v += g * ((GET(a->x, i + c) - mean) * inv_sd);
     }
     AT(a->sums, 2 * row) = sum;
     AT(a->sums, 2 * row + 1) = sum_v;
 }
 
 struct k_ln_dx_args {
-    struct k_f32 x, dy, stats, gamma, sums, dx;
+    struct k_val x, dy;
+    struct k_f32 stats, gamma, sums;
+    struct k_val dx;
     int64_t C;
 };
 #define K_ln_dx_SPANS(S, k)                                                                        \
     S(k, x, 'r') S(k, dy, 'r') S(k, stats, 'r') S(k, gamma, 'r') S(k, sums, 'r') S(k, dx, 'w')
 K_BODY
-k_ln_dx(const struct k_ln_dx_args *a, int64_t i)
+k_ln_dx(const struct k_ln_dx_args *a, int64_t i, int h)
 {
     int64_t row = i / a->C;
-    float inv_sd = AT(a->stats, 2 * row + 1), v = (AT(a->x, i) - AT(a->stats, 2 * row)) * inv_sd;
-    float g = a->gamma.n ? AT(a->dy, i) * AT(a->gamma, i % a->C) : AT(a->dy, i);
+    float inv_sd = AT(a->stats, 2 * row + 1), v = (GET(a->x, i) - AT(a->stats, 2 * row)) * inv_sd;
+    float g = a->gamma.n ? GET(a->dy, i) * AT(a->gamma, i % a->C) : GET(a->dy, i);
 
-    AT(a->dx, i) = (g - AT(a->sums, 2 * row) / (float)a->C -
-                    v * (AT(a->sums, 2 * row + 1) / (float)a->C)) * inv_sd;
+    PUT(a->dx, i, (g - AT(a->sums, 2 * row) / (float)a->C -
+                    v * (AT(a->sums, 2 * row + 1) / (float)a->C)) * inv_sd);
 }
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "engine/cuda/k_loss.h"
 
-#define K_OPTIM(X)                                                                                 \
+#define K_OPTIM(X, V)                                                                              \
     X(penalty_back) X(norms) X(clip_norm) X(clip_value)                                            \
     X(step_sgd) X(step_sgd_momentum) X(step_sgd_nesterov) X(step_adam) X(step_amsgrad)             \
     X(step_nadam) X(step_lion) X(step_adagrad) X(step_adadelta) X(step_rmsprop)                    \

@@ -5,9 +5,9 @@
 
 #include "engine/cuda/k.h"
 
-#define K_POOL(X)                                                                                  \
-    X(pool_max) X(pool_max_back) X(pool_mean) X(pool_mean_back) X(global_mean) X(global_mean_back) \
-    X(global_max) X(global_max_back)
+#define K_POOL(X, V)                                                                                  \
+    V(pool_max) V(pool_max_back) V(pool_mean) V(pool_mean_back) V(global_mean) V(global_mean_back) \
+    V(global_max) V(global_max_back)
 
 /* x [n,H,W,C], y [n,P,Q,C] */
 struct k_pool {
@@ -48,49 +48,49 @@ k_readers_of(const struct k_pool *p, int64_t iy, int64_t ix)
 }
 
 struct k_pool_max_args {
-    struct k_f32 x, y;
+    struct k_val x, y;
     struct k_pool p;
 };
 #define K_pool_max_SPANS(S, k) S(k, x, 'r') S(k, y, 'w')
 K_BODY
-k_pool_max(const struct k_pool_max_args *a, int64_t i)
+k_pool_max(const struct k_pool_max_args *a, int64_t i, int h)
 {
     const struct k_pool *p = &a->p;
     int64_t c = i % p->C, ox = i / p->C % p->Q, oy = i / (p->C * p->Q) % p->P, iy, ix;
     int64_t from = i / (p->C * p->Q * p->P) * p->H * p->W * p->C + c;
     struct k_window w = k_window_at(p, oy, ox);
-    float max = AT(a->x, from + (w.top * p->W + w.left) * p->C), v;
+    float max = GET(a->x, from + (w.top * p->W + w.left) * p->C), v;
 
     for (iy = w.top; iy < w.bottom; iy++)
         for (ix = w.left; ix < w.right; ix++) {
-            v = AT(a->x, from + (iy * p->W + ix) * p->C);
+            v = GET(a->x, from + (iy * p->W + ix) * p->C);
             max = v > max ? v : max;
         }
-    AT(a->y, i) = max;
+    PUT(a->y, i, max);
 }
 
 /* Is (iy, ix) the first of its window that equals y? from: the image's channel in x. */
 K_FN int
-k_is_first(const struct k_pool *p, struct k_window w, struct k_f32 x, int64_t from, int64_t iy,
-           int64_t ix, float y)
+k_is_first(const struct k_pool *p, struct k_window w, struct k_val x, int64_t from, int64_t iy,
+           int64_t ix, float y, int h)
 {
     int64_t r, s;
 
     for (r = w.top; r < w.bottom; r++)
         for (s = w.left; s < w.right; s++)
-            if (AT(x, from + (r * p->W + s) * p->C) == y)
+            if (GET(x, from + (r * p->W + s) * p->C) == y)
                 return r == iy && s == ix;
     return 0;
 }
 
 /* Item: an input. */
 struct k_pool_max_back_args {
-    struct k_f32 x, y, dy, dx;
+    struct k_val x, y, dy, dx;
     struct k_pool p;
 };
 #define K_pool_max_back_SPANS(S, k) S(k, x, 'r') S(k, y, 'r') S(k, dy, 'r') S(k, dx, 'w')
 K_BODY
-k_pool_max_back(const struct k_pool_max_back_args *a, int64_t i)
+k_pool_max_back(const struct k_pool_max_back_args *a, int64_t i, int h)
 {
     const struct k_pool *p = &a->p;
     int64_t c = i % p->C, ix = i / p->C % p->W, iy = i / (p->C * p->W) % p->H;
@@ -101,19 +101,20 @@ k_pool_max_back(const struct k_pool_max_back_args *a, int64_t i)
     for (oy = readers.top; oy < readers.bottom; oy++)
         for (ox = readers.left; ox < readers.right; ox++) {
             at = ((m * p->P + oy) * p->Q + ox) * p->C + c;
-            if (k_is_first(p, k_window_at(p, oy, ox), a->x, from, iy, ix, AT(a->y, at)))
-                sum += AT(a->dy, at);
+            if (k_is_first(p, k_window_at(p, oy, ox), a->x, from, iy, ix, GET(a->y, at),
+                           h))
+                sum += GET(a->dy, at);
         }
-    AT(a->dx, i) = sum;
+    PUT(a->dx, i, sum);
 }
 
 struct k_pool_mean_args {
-    struct k_f32 x, y;
+    struct k_val x, y;
     struct k_pool p;
 };
 #define K_pool_mean_SPANS(S, k) S(k, x, 'r') S(k, y, 'w')
 K_BODY
-k_pool_mean(const struct k_pool_mean_args *a, int64_t i)
+k_pool_mean(const struct k_pool_mean_args *a, int64_t i, int h)
 {
     const struct k_pool *p = &a->p;
     int64_t c = i % p->C, ox = i / p->C % p->Q, oy = i / (p->C * p->Q) % p->P, iy, ix;
@@ -123,18 +124,18 @@ k_pool_mean(const struct k_pool_mean_args *a, int64_t i)
 
     for (iy = w.top; iy < w.bottom; iy++)
         for (ix = w.left; ix < w.right; ix++)
-            sum += AT(a->x, from + (iy * p->W + ix) * p->C);
-    AT(a->y, i) = sum / (float)((w.bottom - w.top) * (w.right - w.left));
+            sum += GET(a->x, from + (iy * p->W + ix) * p->C);
+    PUT(a->y, i, sum / (float)((w.bottom - w.top) * (w.right - w.left)));
 }
 
 /* Item: an input. */
 struct k_pool_mean_back_args {
-    struct k_f32 dy, dx;
+    struct k_val dy, dx;
     struct k_pool p;
 };
 #define K_pool_mean_back_SPANS(S, k) S(k, dy, 'r') S(k, dx, 'w')
 K_BODY
-k_pool_mean_back(const struct k_pool_mean_back_args *a, int64_t i)
+k_pool_mean_back(const struct k_pool_mean_back_args *a, int64_t i, int h)
 {
     const struct k_pool *p = &a->p;
     int64_t c = i % p->C, ix = i / p->C % p->W, iy = i / (p->C * p->W) % p->H;
@@ -145,74 +146,74 @@ k_pool_mean_back(const struct k_pool_mean_back_args *a, int64_t i)
     for (oy = readers.top; oy < readers.bottom; oy++)
         for (ox = readers.left; ox < readers.right; ox++) {
             w = k_window_at(p, oy, ox);
-            sum += AT(a->dy, ((m * p->P + oy) * p->Q + ox) * p->C + c) /
+            sum += GET(a->dy, ((m * p->P + oy) * p->Q + ox) * p->C + c) /
                    (float)((w.bottom - w.top) * (w.right - w.left));
         }
-    AT(a->dx, i) = sum;
+    PUT(a->dx, i, sum);
 }
 
 /* Over all HW positions; x [n,HW,C], y [n,C]; item: an output. */
 struct k_global_mean_args {
-    struct k_f32 x, y;
+    struct k_val x, y;
     int64_t HW, C;
 };
 #define K_global_mean_SPANS(S, k) S(k, x, 'r') S(k, y, 'w')
 K_BODY
-k_global_mean(const struct k_global_mean_args *a, int64_t i)
+k_global_mean(const struct k_global_mean_args *a, int64_t i, int h)
 {
     int64_t from = i / a->C * a->HW * a->C + i % a->C, j;
     float sum = 0;
 
     for (j = 0; j < a->HW; j++)
-        sum += AT(a->x, from + j * a->C);
-    AT(a->y, i) = sum / (float)a->HW;
+        sum += GET(a->x, from + j * a->C);
+    PUT(a->y, i, sum / (float)a->HW);
 }
 
 struct k_global_mean_back_args { /* item: an input */
-    struct k_f32 dy, dx;
+    struct k_val dy, dx;
     int64_t HW, C;
 };
 #define K_global_mean_back_SPANS(S, k) S(k, dy, 'r') S(k, dx, 'w')
 K_BODY
-k_global_mean_back(const struct k_global_mean_back_args *a, int64_t i)
+k_global_mean_back(const struct k_global_mean_back_args *a, int64_t i, int h)
 {
-    AT(a->dx, i) = AT(a->dy, i / (a->HW * a->C) * a->C + i % a->C) / (float)a->HW;
+    PUT(a->dx, i, GET(a->dy, i / (a->HW * a->C) * a->C + i % a->C) / (float)a->HW);
 }
 
 struct k_global_max_args {
-    struct k_f32 x, y;
+    struct k_val x, y;
     int64_t HW, C;
 };
 #define K_global_max_SPANS(S, k) S(k, x, 'r') S(k, y, 'w')
 K_BODY
-k_global_max(const struct k_global_max_args *a, int64_t i)
+k_global_max(const struct k_global_max_args *a, int64_t i, int h)
 {
     int64_t from = i / a->C * a->HW * a->C + i % a->C, j;
-    float max = AT(a->x, from), v;
+    float max = GET(a->x, from), v;
 
     for (j = 0; j < a->HW; j++) {
-        v = AT(a->x, from + j * a->C);
+        v = GET(a->x, from + j * a->C);
         max = v > max ? v : max;
     }
-    AT(a->y, i) = max;
+    PUT(a->y, i, max);
 }
 
 /* Item: an output, whose equal maxima share its gradient. */
 struct k_global_max_back_args {
-    struct k_f32 x, y, dy, dx;
+    struct k_val x, y, dy, dx;
     int64_t HW, C;
 };
 #define K_global_max_back_SPANS(S, k) S(k, x, 'r') S(k, y, 'r') S(k, dy, 'r') S(k, dx, 'w')
 K_BODY
-k_global_max_back(const struct k_global_max_back_args *a, int64_t i)
+k_global_max_back(const struct k_global_max_back_args *a, int64_t i, int h)
 {
     int64_t from = i / a->C * a->HW * a->C + i % a->C, j, n = 0;
-    float y = AT(a->y, i), dy = AT(a->dy, i);
+    float y = GET(a->y, i), dy = GET(a->dy, i);
 
     for (j = 0; j < a->HW; j++)
-        n += AT(a->x, from + j * a->C) == y;
+        n += GET(a->x, from + j * a->C) == y;
     for (j = 0; j < a->HW; j++)
-        AT(a->dx, from + j * a->C) = AT(a->x, from + j * a->C) == y ? dy / (float)n : 0;
+        PUT(a->dx, from + j * a->C, GET(a->x, from + j * a->C) == y ? dy / (float)n : 0);
 }
 
 #endif

@@ -9,16 +9,18 @@
 static const int64_t widest = 256, max_blocks = 1 << 20;
 
 // Which thread does which item changes no bit, so block and grid may have any size.
-#define WRAP(name)                                                                                 \
+#define WRAP(g, name, BODY)                                                                        \
     static __global__ void __launch_bounds__(256)                                                  \
-    g_##name(const __grid_constant__ struct k_##name##_args a, int64_t n)                          \
+    g_##g(const __grid_constant__ struct k_##name##_args a, int64_t n)                             \
     {                                                                                              \
         int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;                                \
                                                                                                    \
         for (; i < n; i += (int64_t)gridDim.x * blockDim.x)                                        \
-            k_##name(&a, i);                                                                       \
+            BODY;                                                                                  \
     }
-HOP_CUDA_KERNELS(WRAP)
+#define WRAP_X(name) WRAP(name, name, k_##name(&a, i))
+#define WRAP_V(name) WRAP(name, name, k_##name(&a, i, 0)) WRAP(name##_h, name, k_##name(&a, i, 1))
+HOP_CUDA_KERNELS(WRAP_X, WRAP_V)
 
 // Few items: small blocks, so that they spread over the multiprocessors.
 static int64_t
@@ -27,11 +29,13 @@ block_of(int64_t n)
     return n >= 132 * widest ? widest : n >= 132 * 64 ? 64 : 32;
 }
 
-#define CASE(name)                                                                                 \
-    case K_##name:                                                                                 \
-        g_##name<<<(unsigned)grid, (unsigned)block, 0, (cudaStream_t)stream>>>(                                        \
+#define CASE(g, name)                                                                              \
+    case K_##g:                                                                                    \
+        g_##g<<<(unsigned)grid, (unsigned)block, 0, (cudaStream_t)stream>>>(                       \
             *(const struct k_##name##_args *)args, n);                                             \
         break;
+#define CASE_X(name) CASE(name, name)
+#define CASE_V(name) CASE(name, name) CASE(name##_h, name)
 
 extern "C" int
 hop_cuda_kernel_launch(void *stream, int kernel, int64_t n, const void *args)
@@ -43,7 +47,7 @@ hop_cuda_kernel_launch(void *stream, int kernel, int64_t n, const void *args)
     if (grid > max_blocks)
         grid = max_blocks;
     switch (kernel) {
-        HOP_CUDA_KERNELS(CASE)
+        HOP_CUDA_KERNELS(CASE_X, CASE_V)
     default:
         return (int)cudaErrorInvalidValue;
     }
@@ -59,6 +63,6 @@ hop_cuda_kernel_check(void)
 {
     struct cudaFuncAttributes attributes;
 
-    HOP_CUDA_KERNELS(CHECK)
+    HOP_CUDA_KERNELS(CHECK, CHECK)
     return (int)cudaFuncGetAttributes(&attributes, g_copy);
 }

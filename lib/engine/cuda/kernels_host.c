@@ -19,19 +19,22 @@ hop_cuda_host_index(int64_t i, int64_t n, const char *span)
 
 /* Compiled for CPUs with FMA as well (REF_HOT), or each fmaf would be a call. Last item first: a kernel
  * whose items depend on each other's order is wrong, and shows. */
-#define LOOP(name)                                                                                 \
-    REF_HOT static void run_##name(const void *args, int64_t n)                                    \
+#define LOOP(name, run, BODY)                                                                      \
+    REF_HOT static void run_##run(const void *args, int64_t n)                                     \
     {                                                                                              \
         const struct k_##name##_args *a = args;                                                    \
         int64_t i;                                                                                 \
                                                                                                    \
         for (i = n - 1; i >= 0; i--)                                                               \
-            k_##name(a, i);                                                                        \
+            BODY;                                                                                  \
     }
-HOP_CUDA_KERNELS(LOOP)
+#define LOOP_X(name) LOOP(name, name, k_##name(a, i))
+#define LOOP_V(name) LOOP(name, name, k_##name(a, i, 0)) LOOP(name, name##_h, k_##name(a, i, 1))
+HOP_CUDA_KERNELS(LOOP_X, LOOP_V)
 
-#define POINT(name) run_##name,
-static void (*const loops[])(const void *args, int64_t n) = {HOP_CUDA_KERNELS(POINT)};
+#define POINT(name)  run_##name,
+#define POINTS(name) run_##name, run_##name##_h,
+static void (*const loops[])(const void *args, int64_t n) = {HOP_CUDA_KERNELS(POINT, POINTS)};
 
 void
 hop_cuda_host_run(int kernel, int64_t n, const void *args)

@@ -2,8 +2,8 @@
 #include "engine/cuda/plan.h"
 
 /* from, masked; outside training, and where nothing is dropped, itself. */
-static struct k_f32
-mask(struct hop_cuda_prog *g, int i, bool is_spatial, struct k_f32 from)
+static struct k_val
+mask(struct hop_cuda_prog *g, int i, bool is_spatial, struct k_val from)
 {
     const struct hop_layer *l = hop_cuda_layer(g, i);
     const struct hop_dropout *p = l->params;
@@ -19,9 +19,9 @@ mask(struct hop_cuda_prog *g, int i, bool is_spatial, struct k_f32 from)
         return from;
     flat.y = spatial.y = hop_cuda_new_like(g, from);
     if (is_spatial)
-        hop_cuda_launch(g, K_spatial_dropout, from.n, &spatial);
+        hop_cuda_launch_v(g, K_spatial_dropout, from.n, &spatial);
     else
-        hop_cuda_launch(g, K_dropout, (from.n + 3) / 4, &flat);
+        hop_cuda_launch_v(g, K_dropout, (from.n + 3) / 4, &flat);
     return flat.y;
 }
 
@@ -32,7 +32,7 @@ forward(struct hop_cuda_prog *g, int i)
 }
 
 static void
-backward(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     hop_cuda_give(g, i, 0, mask(g, i, false, dy));
 }
@@ -44,7 +44,7 @@ forward_spatial(struct hop_cuda_prog *g, int i)
 }
 
 static void
-backward_spatial(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_spatial(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     hop_cuda_give(g, i, 0, mask(g, i, true, dy));
 }

@@ -10,13 +10,13 @@ forward_add(struct hop_cuda_prog *g, int i)
     for (k = 1; k < hop_cuda_layer(g, i)->n_in; k++) {
         a.x2 = hop_cuda_in(g, i, k);
         a.y = hop_cuda_new_out(g, i);
-        hop_cuda_launch(g, K_add, a.y.n, &a);
+        hop_cuda_launch_v(g, K_add, a.y.n, &a);
         a.x = a.y;
     }
 }
 
 static void
-backward_add(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_add(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     int k;
 
@@ -25,8 +25,8 @@ backward_add(struct hop_cuda_prog *g, int i, struct k_f32 dy)
 }
 
 /* x times inputs from..n_in - 1, but for number `without`. */
-static struct k_f32
-product(struct hop_cuda_prog *g, int i, struct k_f32 x, int from, int without)
+static struct k_val
+product(struct hop_cuda_prog *g, int i, struct k_val x, int from, int without)
 {
     struct k_multiply_args a = {x, {NULL, 0}, {NULL, 0}};
     int k;
@@ -36,7 +36,7 @@ product(struct hop_cuda_prog *g, int i, struct k_f32 x, int from, int without)
             continue;
         a.x2 = hop_cuda_in(g, i, k);
         a.y = hop_cuda_new_like(g, x);
-        hop_cuda_launch(g, K_multiply, x.n, &a);
+        hop_cuda_launch_v(g, K_multiply, x.n, &a);
         a.x = a.y;
     }
     return a.x;
@@ -49,7 +49,7 @@ forward_multiply(struct hop_cuda_prog *g, int i)
 }
 
 static void
-backward_multiply(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_multiply(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     int k;
 
@@ -74,7 +74,7 @@ columns(const struct hop_cuda_prog *g, int i, int k)
 static void
 forward_concatenate(struct hop_cuda_prog *g, int i)
 {
-    struct k_f32 y = hop_cuda_new_out(g, i);
+    struct k_val y = hop_cuda_new_out(g, i);
     struct k_columns_args a;
     int k;
 
@@ -82,12 +82,12 @@ forward_concatenate(struct hop_cuda_prog *g, int i)
         a = columns(g, i, k);
         a.narrow = hop_cuda_in(g, i, k);
         a.wide = y;
-        hop_cuda_launch(g, K_columns, a.narrow.n, &a);
+        hop_cuda_launch_v(g, K_columns, a.narrow.n, &a);
     }
 }
 
 static void
-backward_concatenate(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_concatenate(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     struct k_columns_args a;
     int k;
@@ -99,7 +99,7 @@ backward_concatenate(struct hop_cuda_prog *g, int i, struct k_f32 dy)
         a.narrow = hop_cuda_new_like(g, hop_cuda_in(g, i, k));
         a.wide = dy;
         a.is_back = 1;
-        hop_cuda_launch(g, K_columns, a.narrow.n, &a);
+        hop_cuda_launch_v(g, K_columns, a.narrow.n, &a);
         hop_cuda_give(g, i, k, a.narrow);
     }
 }

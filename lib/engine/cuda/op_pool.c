@@ -19,17 +19,17 @@ forward_max(struct hop_cuda_prog *g, int i)
     struct k_pool_max_args a = {hop_cuda_in(g, i, 0), hop_cuda_new_out(g, i),
                                 describe(hop_cuda_layer(g, i))};
 
-    hop_cuda_launch(g, K_pool_max, a.y.n, &a);
+    hop_cuda_launch_v(g, K_pool_max, a.y.n, &a);
 }
 
 static void
-backward_max(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_max(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
-    struct k_f32 x = hop_cuda_in(g, i, 0);
+    struct k_val x = hop_cuda_in(g, i, 0);
     struct k_pool_max_back_args a = {x, hop_cuda_out(g, i), dy, hop_cuda_new_like(g, x),
                                      describe(hop_cuda_layer(g, i))};
 
-    hop_cuda_launch(g, K_pool_max_back, x.n, &a);
+    hop_cuda_launch_v(g, K_pool_max_back, x.n, &a);
     hop_cuda_give(g, i, 0, a.dx);
 }
 
@@ -39,16 +39,16 @@ forward_mean(struct hop_cuda_prog *g, int i)
     struct k_pool_mean_args a = {hop_cuda_in(g, i, 0), hop_cuda_new_out(g, i),
                                  describe(hop_cuda_layer(g, i))};
 
-    hop_cuda_launch(g, K_pool_mean, a.y.n, &a);
+    hop_cuda_launch_v(g, K_pool_mean, a.y.n, &a);
 }
 
 static void
-backward_mean(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_mean(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     struct k_pool_mean_back_args a = {dy, hop_cuda_new_like(g, hop_cuda_in(g, i, 0)),
                                       describe(hop_cuda_layer(g, i))};
 
-    hop_cuda_launch(g, K_pool_mean_back, a.dx.n, &a);
+    hop_cuda_launch_v(g, K_pool_mean_back, a.dx.n, &a);
     hop_cuda_give(g, i, 0, a.dx);
 }
 
@@ -65,17 +65,17 @@ forward_global_mean(struct hop_cuda_prog *g, int i)
     struct k_global_mean_args a = {hop_cuda_in(g, i, 0), hop_cuda_new_out(g, i), positions(l),
                                    l->out_shape.d[0]};
 
-    hop_cuda_launch(g, K_global_mean, a.y.n, &a);
+    hop_cuda_launch_v(g, K_global_mean, a.y.n, &a);
 }
 
 static void
-backward_global_mean(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_global_mean(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     const struct hop_layer *l = hop_cuda_layer(g, i);
     struct k_global_mean_back_args a = {dy, hop_cuda_new_like(g, hop_cuda_in(g, i, 0)),
                                         positions(l), l->out_shape.d[0]};
 
-    hop_cuda_launch(g, K_global_mean_back, a.dx.n, &a);
+    hop_cuda_launch_v(g, K_global_mean_back, a.dx.n, &a);
     hop_cuda_give(g, i, 0, a.dx);
 }
 
@@ -86,18 +86,18 @@ forward_global_max(struct hop_cuda_prog *g, int i)
     struct k_global_max_args a = {hop_cuda_in(g, i, 0), hop_cuda_new_out(g, i), positions(l),
                                   l->out_shape.d[0]};
 
-    hop_cuda_launch(g, K_global_max, a.y.n, &a);
+    hop_cuda_launch_v(g, K_global_max, a.y.n, &a);
 }
 
 static void
-backward_global_max(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_global_max(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     const struct hop_layer *l = hop_cuda_layer(g, i);
-    struct k_f32 x = hop_cuda_in(g, i, 0);
+    struct k_val x = hop_cuda_in(g, i, 0);
     struct k_global_max_back_args a = {x, hop_cuda_out(g, i), dy, hop_cuda_new_like(g, x),
                                        positions(l), l->out_shape.d[0]};
 
-    hop_cuda_launch(g, K_global_max_back, a.y.n, &a);
+    hop_cuda_launch_v(g, K_global_max_back, a.y.n, &a);
     hop_cuda_give(g, i, 0, a.dx);
 }
 

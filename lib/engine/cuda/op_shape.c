@@ -8,7 +8,7 @@ forward_flatten(struct hop_cuda_prog *g, int i)
 }
 
 static void
-backward_flatten(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_flatten(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     hop_cuda_give(g, i, 0, dy);
 }
@@ -21,15 +21,15 @@ forward_rescaling(struct hop_cuda_prog *g, int i)
                                hop_cuda_constant(g, p->offset, p->n), hop_cuda_new_out(g, i)};
 
     g->aux[i].a = a.scale;
-    hop_cuda_launch(g, K_rescale, a.y.n, &a);
+    hop_cuda_launch_v(g, K_rescale, a.y.n, &a);
 }
 
 static void
-backward_rescaling(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_rescaling(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     struct k_scale_args a = {dy, g->aux[i].a, hop_cuda_new_like(g, dy)};
 
-    hop_cuda_launch(g, K_scale, dy.n, &a);
+    hop_cuda_launch_v(g, K_scale, dy.n, &a);
     hop_cuda_give(g, i, 0, a.y);
 }
 
@@ -42,11 +42,11 @@ forward_padding(struct hop_cuda_prog *g, int i)
                            l->in_shape.d[1], l->in_shape.d[2], l->out_shape.d[0],
                            l->out_shape.d[1], p->top, p->left};
 
-    hop_cuda_launch(g, K_pad, a.y.n, &a);
+    hop_cuda_launch_v(g, K_pad, a.y.n, &a);
 }
 
 static void
-backward_padding(struct hop_cuda_prog *g, int i, struct k_f32 dy)
+backward_padding(struct hop_cuda_prog *g, int i, struct k_val dy)
 {
     const struct hop_layer *l = hop_cuda_layer(g, i);
     const struct hop_zero_padding2d *p = l->params;
@@ -54,7 +54,7 @@ backward_padding(struct hop_cuda_prog *g, int i, struct k_f32 dy)
                            l->out_shape.d[1], l->in_shape.d[2], l->in_shape.d[0],
                            l->in_shape.d[1], -p->top, -p->left};
 
-    hop_cuda_launch(g, K_pad, a.y.n, &a);
+    hop_cuda_launch_v(g, K_pad, a.y.n, &a);
     hop_cuda_give(g, i, 0, a.y);
 }
 

@@ -15,6 +15,7 @@
 #define HOP_ENGINE_CUDA_PLAN_H
 
 #include "engine/cuda/driver.h"
+#include "engine/cuda/fast.h"
 #include "engine/cuda/kernels.h"
 
 struct hop_device {
@@ -32,9 +33,10 @@ struct hop_data {
 };
 
 struct hop_cuda_step {
-    int kernel;
+    int kernel; /* HOP_CUDA_FAST: a plan of fast.h */
     int64_t n;
     void *args; /* owned */
+    struct hop_cuda_fast_plan *fast; /* owned, or NULL */
 };
 
 struct hop_cuda_owned { /* device memory of a program's own */
@@ -44,6 +46,7 @@ struct hop_cuda_owned { /* device memory of a program's own */
 
 struct hop_cuda_aux { /* what a layer keeps from forward to backward */
     struct k_f32 a, b;
+    struct k_val x;
 };
 
 struct hop_cuda_prog {
@@ -56,8 +59,10 @@ struct hop_cuda_prog {
     size_t n_batch; /* steps before the update: forward, loss, backward */
     size_t *buffers; /* bytes of every promised buffer */
     size_t n_buffers, cap_buffers;
-    struct k_f32 *values, *grads; /* [n_layers + 1]; grads: n = 0 as long as no reader gave one */
+    struct k_val *values, *grads; /* [n_layers + 1]; grads: n = 0 as long as no reader gave one */
     bool *wants;                  /* [n_layers + 1]: something behind this value learns */
+    bool *is_done;                /* [n_layers]: what was before the layer has done its work */
+    int64_t input_wide;           /* channels that the input is padded to */
     struct hop_cuda_aux *aux;     /* [n_layers] */
     struct k_loss_of loss;
     struct k_f32 predictions;
@@ -73,9 +78,15 @@ struct hop_cuda_prog {
 struct hop_plan {
     struct hop_plan_spec spec;
     struct hop_device *device;
+    bool is_fast, is_half;            /* on tensor cores; values in bfloat16 */
+    enum hop_cuda_precision precision; /* of a fast plan */
     void *memory;                     /* one piece for all that follows */
     struct k_f32 w, g;                /* [n_params] canonical */
     struct k_f32 slots[HOP_MAX_SLOTS]; /* [n_trainable]; n = 0: not in use */
+    struct k_val shadow, dshadow;     /* fast: copies of weights as fast.h wants them, their gradients */
+    struct k_shadows shadows;         /* where they are: kernels first, then biases */
+    int64_t n_kernels;                /* how many of them are kernels */
+    int64_t *shadow_at;               /* [n_weights] places in shadow, -1: none */
     struct k_parts parts;             /* trainable weights, in order */
     struct k_parts regularised;       /* all weights with a regularizer */
     struct k_f64 squares, penalty;    /* one for each of the two */
@@ -97,7 +108,7 @@ struct hop_cuda_op {
     void (*forward)(struct hop_cuda_prog *g, int i);
     /* From dy, the gradient of value i + 1, make those of the layer's trainable weights, and give
      * those of the values it reads, where wanted. Called only if any is wanted. */
-    void (*backward)(struct hop_cuda_prog *g, int i, struct k_f32 dy);
+    void (*backward)(struct hop_cuda_prog *g, int i, struct k_val dy);
 };
 
 /* ---- build.c: for the op_*.c ---- */
@@ -106,28 +117,35 @@ const struct hop_layer *hop_cuda_layer(const struct hop_cuda_prog *g, int i);
 /* [L,C] as the image of one row that it is here. */
 struct hop_shape hop_cuda_image(const struct hop_shape *s);
 
-/* hop_cuda_new - n floats (bytes) of the arena. */
+/* hop_cuda_new - n floats (values, bytes) of the arena. */
 struct k_f32 hop_cuda_new(struct hop_cuda_prog *g, int64_t n);
+struct k_val hop_cuda_new_value(struct hop_cuda_prog *g, int64_t n);
 void *hop_cuda_new_bytes(struct hop_cuda_prog *g, size_t bytes);
 /* hop_cuda_constant - n floats, from the host, that never change. */
 struct k_f32 hop_cuda_constant(struct hop_cuda_prog *g, const float *from, int64_t n);
 /* hop_cuda_launch - append a launch over n items; args is copied. */
 void hop_cuda_launch(struct hop_cuda_prog *g, enum hop_cuda_kernel kernel, int64_t n,
                      const void *args);
+/* hop_cuda_launch_v - of a kernel with two variants, the one for the plan's values. */
+void hop_cuda_launch_v(struct hop_cuda_prog *g, enum hop_cuda_kernel kernel, int64_t n,
+                       const void *args);
+/* hop_cuda_f32 - values that are float32. hop_cuda_widen - made so where they are not. */
+struct k_f32 hop_cuda_f32(struct k_val x);
+struct k_f32 hop_cuda_widen(struct hop_cuda_prog *g, struct k_val x);
 
-struct k_f32 hop_cuda_in(const struct hop_cuda_prog *g, int i, int k); /* what layer i reads */
-struct k_f32 hop_cuda_out(const struct hop_cuda_prog *g, int i);       /* what it made */
+struct k_val hop_cuda_in(const struct hop_cuda_prog *g, int i, int k); /* what layer i reads */
+struct k_val hop_cuda_out(const struct hop_cuda_prog *g, int i);       /* what it made */
 /* hop_cuda_set_out - y is value i + 1; it may be another value's buffer, since nothing is written
  * over. */
-void hop_cuda_set_out(struct hop_cuda_prog *g, int i, struct k_f32 y);
+void hop_cuda_set_out(struct hop_cuda_prog *g, int i, struct k_val y);
 /* hop_cuda_new_out - a new buffer for it, set. */
-struct k_f32 hop_cuda_new_out(struct hop_cuda_prog *g, int i);
+struct k_val hop_cuda_new_out(struct hop_cuda_prog *g, int i);
 
 bool hop_cuda_wants(const struct hop_cuda_prog *g, int i, int k); /* the gradient of input k? */
 /* hop_cuda_give - dx is a gradient of input k; several readers' are added in ref's order. It may be
  * dy itself. Dropped where it is not wanted. */
-void hop_cuda_give(struct hop_cuda_prog *g, int i, int k, struct k_f32 dx);
-struct k_f32 hop_cuda_new_like(struct hop_cuda_prog *g, struct k_f32 x);
+void hop_cuda_give(struct hop_cuda_prog *g, int i, int k, struct k_val dx);
+struct k_val hop_cuda_new_like(struct hop_cuda_prog *g, struct k_val x);
 
 /* Weight k of layer i, and its gradient, which is {NULL, 0} where it is not trainable; k < 0: {NULL,
  * 0}. */
@@ -136,6 +154,28 @@ struct k_f32 hop_cuda_weight_gradient(const struct hop_cuda_prog *g, int i, int 
 /* hop_cuda_tree - out = the sum of part [n,stride] by the tree, places first.. */
 void hop_cuda_tree(struct hop_cuda_prog *g, struct k_f32 part, int64_t n, int64_t stride,
                    int64_t first, struct k_f32 out);
+/* Sums of many rows. An exact plan sums image by image, then by ref's tree, which takes long where one
+ * thread does it; a fast one in stages of few rows. hop_cuda_chunk - how many of an image's rows to sum
+ * at first. hop_cuda_shrink - the *n sums [*n,C] made fewer. hop_cuda_sum_rows - out [C] = their sum. */
+int64_t hop_cuda_chunk(const struct hop_cuda_prog *g, int64_t rows);
+struct k_f32 hop_cuda_shrink(struct hop_cuda_prog *g, struct k_f32 part, int64_t *n, int64_t C);
+void hop_cuda_sum_rows(struct hop_cuda_prog *g, struct k_f32 part, int64_t n, int64_t C,
+                       struct k_f32 out);
+
+/* ---- linear.c: Conv2D and Dense on tensor cores ---- */
+
+void hop_cuda_linear_forward(struct hop_cuda_prog *g, int i);
+void hop_cuda_linear_backward(struct hop_cuda_prog *g, int i, struct k_val dy);
+/* hop_cuda_linear_weights_back - the weights' gradients, once all layers have gone back. */
+void hop_cuda_linear_weights_back(struct hop_cuda_prog *g);
+/* hop_cuda_linear_refresh - the copies made anew: launched at once, or as a step of g. */
+int hop_cuda_linear_refresh(struct hop_plan *p, struct hop_cuda_prog *g, struct hop_err *e);
+/* hop_cuda_linear_shadows - the copies that p's net needs: their list, malloced; p->shadow_at, n_kernels
+ * and the lengths of shadow, dshadow and shadows are filled in. Once for a plan. */
+int hop_cuda_linear_shadows(struct hop_plan *p, struct k_shadow_part **parts,
+                            struct hop_err *e) HOP_MUSTUSE;
+/* hop_cuda_linear_input_wide - channels that g's input should be padded to: those of its readers. */
+int64_t hop_cuda_linear_input_wide(const struct hop_cuda_prog *g);
 
 /* ---- prog.c ---- */
 

@@ -153,13 +153,17 @@ prog_free(struct hop_cuda_prog *g)
     }
     if (g->owns_arena)
         d->driver->free(d->context, g->arena);
-    for (i = 0; i < g->n_steps; i++)
+    for (i = 0; i < g->n_steps; i++) {
         free(g->steps[i].args);
+        if (g->steps[i].fast)
+            d->driver->fast->plan_free(g->steps[i].fast);
+    }
     free(g->steps);
     free(g->buffers);
     free(g->values);
     free(g->grads);
     free(g->wants);
+    free(g->is_done);
     free(g->aux);
     free(g);
 }
@@ -214,11 +218,12 @@ append_input(struct hop_cuda_prog *g)
     int64_t K = net->output.d[0], len = hop_shape_len(&net->input);
     struct k_i64 from = {hop_cuda_new_bytes(g, (size_t)g->n * sizeof(int64_t)), g->n};
     struct k_pick_args pick = {g->plan->now, from, g->loss.y, g->loss.t, K};
-    struct k_gather_args gather = {g->plan->now, from, hop_cuda_new(g, g->n * len), len,
-                                   net->input.d[net->input.n_dims - 1]};
+    int64_t C = net->input.d[net->input.n_dims - 1];
+    struct k_gather_args gather = {g->plan->now, from, {NULL, 0}, len, C, g->input_wide};
 
+    gather.x = hop_cuda_new_value(g, g->n * len / C * gather.wide);
     hop_cuda_launch(g, K_pick, g->n, &pick);
-    hop_cuda_launch(g, K_gather, g->n * len, &gather);
+    hop_cuda_launch_v(g, K_gather, gather.x.n, &gather);
     g->values[0] = gather.x;
 }
 
@@ -230,9 +235,13 @@ append_steps(struct hop_cuda_prog *g)
     const struct hop_cuda_op *op;
     int i;
 
+    g->input_wide = hop_cuda_linear_input_wide(g);
     append_input(g);
+    if (g->plan->is_fast && hop_loss_is_fused(&g->plan->spec.loss, net))
+        g->is_done[net->n_layers - 1] = true; /* the loss does it, in float32 */
     for (i = 0; i < net->n_layers && (op = op_of(g, i)); i++)
-        op->forward(g, i);
+        if (!g->is_done[i])
+            op->forward(g, i);
     if (g->err.code)
         return;
     hop_cuda_loss_forward(g);
@@ -241,6 +250,7 @@ append_steps(struct hop_cuda_prog *g)
         for (i = net->n_layers - 1; i >= 0; i--)
             if (g->wants[i + 1] && g->grads[i + 1].n)
                 op_of(g, i)->backward(g, i, g->grads[i + 1]);
+        hop_cuda_linear_weights_back(g);
         hop_cuda_penalty_backward(g);
     }
     g->n_batch = g->n_steps;
@@ -264,6 +274,7 @@ build(struct hop_plan *p, int64_t n, bool is_training, struct hop_cuda_prog **ou
     g->values = hop_alloc(n_values, sizeof *g->values, &g->err);
     g->grads = hop_alloc(n_values, sizeof *g->grads, &g->err);
     g->wants = hop_alloc(n_values, sizeof *g->wants, &g->err);
+    g->is_done = hop_alloc(n_values, sizeof *g->is_done, &g->err);
     g->aux = hop_alloc(n_values, sizeof *g->aux, &g->err);
     set_loss(g);
     if (!g->err.code) {
@@ -329,15 +340,24 @@ hop_cuda_prog_get(struct hop_plan *p, int64_t n, bool is_training, struct hop_cu
 /* ---- 4 running ---- */
 
 static int
+launch_step(const struct hop_device *d, const struct hop_cuda_step *s, struct hop_err *e)
+{
+    const struct k_fast_args *a = s->args;
+
+    if (s->fast)
+        return d->driver->fast->run(s->fast, d->stream, a->in.p, a->in2.p, a->bias.p, a->out.p,
+                                    a->workspace.p, e);
+    return d->driver->launch(d->context, d->stream, s->kernel, s->n, s->args, e);
+}
+
+static int
 launch(struct hop_cuda_prog *g, size_t n, struct hop_err *e)
 {
-    struct hop_device *d = g->plan->device;
     size_t i;
     int rc = HOP_OK;
 
     for (i = 0; i < n && !rc; i++)
-        rc = d->driver->launch(d->context, d->stream, g->steps[i].kernel, g->steps[i].n,
-                               g->steps[i].args, e);
+        rc = launch_step(g->plan->device, &g->steps[i], e);
     return rc;
 }
 

@@ -18,6 +18,12 @@ cut(char *base, size_t *at, size_t bytes)
     return p;
 }
 
+static struct k_val
+cut_values(char *base, size_t *at, int64_t n, bool is_half)
+{
+    return (struct k_val){cut(base, at, (size_t)n * (is_half ? sizeof(uint16_t) : sizeof(float))), n};
+}
+
 static struct k_f32
 cut_f32(char *base, size_t *at, int64_t n)
 {
@@ -59,26 +65,31 @@ lay_out(struct hop_plan *p, int64_t n_parts, int64_t n_regularised)
         cut(base, &at, (size_t)n_regularised * sizeof(struct k_part)), n_regularised};
     p->penalty = (struct k_f64){cut(base, &at, (size_t)n_regularised * sizeof(double)),
                                 n_regularised};
+    p->shadow = cut_values(base, &at, p->shadow.n, p->is_half);
+    p->dshadow = cut_values(base, &at, p->dshadow.n, p->is_half);
+    p->shadows.p = cut(base, &at, (size_t)p->shadows.n * sizeof *p->shadows.p);
     p->now = (struct k_nows){cut(base, &at, sizeof(struct k_now)), 1};
     return at;
 }
 
-/* The weights that a choice takes, in order. Returns how many; out may be NULL. */
+/* The weights that a choice takes, in order. Returns how many; out may be NULL. What a fast plan's
+ * regularizers take is in pieces, since one thread adds up a piece. */
 static int64_t
 list_parts(const struct hop_plan *p, bool is_regularised, struct k_part *out)
 {
     const struct hop_weight *w;
-    int64_t n = 0;
+    int64_t n = 0, at, piece;
     int i;
 
     for (i = 0; i < p->spec.net->n_weights; i++) {
         w = &p->spec.net->weights[i];
         if (is_regularised ? w->l1 == 0 && w->l2 == 0 : !w->is_trainable || !p->spec.is_training)
             continue;
-        if (out)
-            out[n] = (struct k_part){(int64_t)w->offset, (int64_t)w->slot_offset, w->n, w->l1,
-                                     w->l2};
-        n++;
+        piece = is_regularised && p->is_fast ? 256 : w->n;
+        for (at = 0; at < w->n; at += piece, n++)
+            if (out)
+                out[n] = (struct k_part){(int64_t)w->offset + at, (int64_t)w->slot_offset + at,
+                                         w->n - at < piece ? w->n - at : piece, w->l1, w->l2};
     }
     return n;
 }
@@ -87,8 +98,8 @@ list_parts(const struct hop_plan *p, bool is_regularised, struct k_part *out)
 static int
 put_parts(struct hop_plan *p, struct hop_err *e)
 {
-    struct k_part *parts = hop_alloc((size_t)p->spec.net->n_weights + 1, sizeof *parts, e);
-    int64_t n, i, at = 0;
+    int64_t n = p->parts.n > p->regularised.n ? p->parts.n : p->regularised.n, i, at = 0;
+    struct k_part *parts = hop_alloc((size_t)n + 1, sizeof *parts, e);
     int rc = parts ? HOP_OK : HOP_ENOMEM;
 
     if (rc)
@@ -113,6 +124,7 @@ hop_cuda_state_new(struct hop_plan *p, struct hop_err *e)
     struct hop_device *d = p->device;
     float c[HOP_OPTIM_COEFS];
     int64_t n_parts = list_parts(p, false, NULL), n_regularised = list_parts(p, true, NULL);
+    struct k_shadow_part *shadows = NULL;
     size_t bytes;
     void *host_now;
     int rc;
@@ -121,18 +133,24 @@ hop_cuda_state_new(struct hop_plan *p, struct hop_err *e)
         p->n_slots = p->spec.optim->slots(p->spec.optim_conf, NULL);
         p->rule = (int)p->spec.optim->rule(p->spec.optim_conf, 1, 1, c);
     }
+    if ((rc = hop_cuda_linear_shadows(p, &shadows, e)))
+        goto end;
     bytes = lay_out(p, n_parts, n_regularised);
     if ((rc = d->driver->alloc(d->context, bytes, &p->memory, e)))
-        return rc;
+        goto end;
     lay_out(p, n_parts, n_regularised);
     p->bytes += bytes;
     if ((rc = d->driver->host_alloc(d->context, sizeof *p->host_now, &host_now, e)))
-        return rc;
+        goto end;
     p->host_now = host_now;
     /* gradients of weights that nothing reads stay 0 */
-    if ((rc = d->driver->set(d->context, d->stream, p->memory, 0, bytes, e)))
-        return rc;
-    return put_parts(p, e);
+    if ((rc = d->driver->set(d->context, d->stream, p->memory, 0, bytes, e)) ||
+        (rc = copy_in(d, p->shadows.p, shadows, (size_t)p->shadows.n * sizeof *shadows, e)))
+        goto end;
+    rc = put_parts(p, e); /* waits */
+end:
+    free(shadows);
+    return rc;
 }
 
 void
@@ -145,6 +163,7 @@ hop_cuda_state_free(struct hop_plan *p)
     d->driver->free(d->context, p->out.p);
     d->driver->host_free(d->context, p->host_now);
     d->driver->host_free(d->context, p->host_rates);
+    free(p->shadow_at);
 }
 
 /* ---- 3 load and store ---- */
@@ -158,6 +177,8 @@ hop_cuda_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e)
     for (i = 0; i < p->n_slots && !rc; i++)
         rc = copy_in(p->device, p->slots[i].p, s->slots[i], net->n_trainable * sizeof(float), e);
     p->step = s->step;
+    if (!rc)
+        rc = hop_cuda_linear_refresh(p, NULL, e);
     return rc ? rc : sync(p->device, e);
 }
 

@@ -164,11 +164,11 @@ test_case(const char *name, struct hop_cuda_conv c, enum hop_cuda_pass pass)
     want = malloc(n_out * sizeof *want);
     scale = malloc(n_out * sizeof *scale);
     hop_cuda_fast_plans("", on_plan);
-    if (hop_cuda_fast_table->plan_new(gpu, &c, &plan, &bytes, &e))
+    if (hop_cuda_fast_table->plan_new(gpu, &c, HOP_CUDA_BF16, &plan, &bytes, &e))
         die(name, &e);
     hop_cuda_fast_plans(hop_str_c(&told), on_plan);
     n_told = 0;
-    if (hop_cuda_fast_table->plan_new(gpu, &c, &again, &bytes, &e))
+    if (hop_cuda_fast_table->plan_new(gpu, &c, HOP_CUDA_BF16, &again, &bytes, &e))
         die(name, &e);
     ok(n_told == 0, "%s %s: the second plan is the set's", name, words[pass]);
     b = (struct buffers){upload(in, n_in * 2), upload(in2, n_in2 * 2), upload(bias, (size_t)c.K * 2),

@@ -9,7 +9,7 @@ CUDA_VERSION := $(if $(CUDA),$(shell $(CUDA)/bin/nvcc --version 2>/dev/null | \
 HAS_CUDA = $(filter-out 1.% 2.% 3.% 4.% 5.% 6.% 7.% 8.% 9.% 10.% 11.%,$(CUDA_VERSION))
 CUDNN_DIR ?= $(firstword $(wildcard $(if $(VIRTUAL_ENV),$(VIRTUAL_ENV)/lib/python3*/site-packages/nvidia/cudnn) \
 	/usr/local/lib/python3*/*-packages/nvidia/cudnn /usr/lib/python3*/*-packages/nvidia/cudnn))
-CUDA_CFLAGS = -I$(CUDA)/include $(if $(CUDNN_DIR),-I$(CUDNN_DIR)/include)
+CUDA_CFLAGS = -isystem $(CUDA)/include $(if $(CUDNN_DIR),-isystem $(CUDNN_DIR)/include)
 CUDNN := $(if $(HAS_CUDA),$(shell printf '%s\n' '$(hash)include <cudnn_version.h>' \
 	'hop_found CUDNN_MAJOR CUDNN_MINOR CUDNN_PATCHLEVEL' | $(CC) $(CPPFLAGS) $(CUDA_CFLAGS) -E -P - 2>/dev/null \
 	| sed -n '/^hop_found 9/{s/^hop_found //;s/ /./g;p;}'))
@@ -22,10 +22,10 @@ CUDA_TEXT = $(if $(HAS_CUDA),CUDA $(CUDA_VERSION) $(if $(CUDNN),with cuDNN $(CUD
 
 # lib/engine/cuda: the device, of which tests run all but the GPU; gpu/ needs the toolkit's headers.
 CUDA_SRC := $(filter-out %_host.c,$(wildcard lib/engine/cuda/*.c)) $(wildcard lib/engine/cuda/gpu/*.c)
-CUDA_SRC := $(if $(CUDNN),$(CUDA_SRC),$(filter-out %/cudnn.c %/conv_plan.c %/plan_set.c %/fast_cudnn.c,$(CUDA_SRC)) \
+CUDA_SRC := $(if $(CUDNN),$(CUDA_SRC),$(filter-out %/cudnn.c %/conv_plan.c %/plan_set.c %/blas.c %/fast_cudnn.c,$(CUDA_SRC)) \
 	$(wildcard lib/engine/cuda/gpu/absent/*.c))
 PLUGINS = $(if $(and $(HAS_CUDA),$(wildcard lib/engine/cuda/device.c)),$B/lib/hop/hop-cuda.so)
-CUDA_UNIT := $(if $(HAS_CUDA),$(patsubst test/unit/cuda/%.c,$B/test/%,$(filter-out $(if $(CUDNN),,%/t_conv_plan.c %/t_conv_gpu.c),\
+CUDA_UNIT := $(if $(HAS_CUDA),$(patsubst test/unit/cuda/%.c,$B/test/%,$(filter-out $(if $(CUDNN),,%/t_conv_plan.c %/t_conv_gpu.c %/t_blas.c),\
 	$(wildcard test/unit/cuda/t_*.c))))
 
 # ---- the plugin ----
@@ -67,10 +67,17 @@ $B/test/t_conv_gpu: $B/test/unit/cuda/t_conv_gpu.o $(CUDA_OBJ) $B/pic/libhop.a $
 $(filter-out %/t_conv_gpu,$(CUDA_UNIT)): $B/test/%: $B/test/unit/cuda/%.o $B/pic/libhop.a $B/libhop-engine.a $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$Q$(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $B/pic/libhop.a $B/libhop-engine.a $B/libhop.a $(PKG_LIBS) $(DNNL_LIBS) -ldl -lm
+	$Q$(CC) $(HOP_LDFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $B/pic/libhop.a $(filter %cuda-host.a,$^) $B/libhop-engine.a $B/libhop.a $(PKG_LIBS) $(DNNL_LIBS) -ldl -lm
 $B/test/unit/cuda/%.o: FLAGS_HERE = $(CUDA_CFLAGS) -DSTUB='"$(CUDA)/lib64/stubs/libcuda.so"'
 # A libcuda.so.1 that writes down what it is asked.
 $B/test/t_driver_cuda: $B/test/fake/libcuda.so.1
 $B/test/fake/libcuda.so.1: test/unit/cuda/fake_libcuda.c test/unit/cuda/fake.h $B/flags
 	@mkdir -p $(@D)
 	$Q$(CC) -std=c11 -D_DEFAULT_SOURCE $(HOP_WARN) -fPIC -shared $(CFLAGS) $(CUDA_CFLAGS) -o $@ $<
+# A libcublasLt that multiplies in plain loops.
+CUDA_MAJOR = $(firstword $(subst ., ,$(CUDA_VERSION)))
+$B/test/t_blas: $B/libhop-cuda-host.a $B/test/fake/libcublasLt.so.$(CUDA_MAJOR)
+$B/test/unit/cuda/t_blas.o: FLAGS_HERE += -DFAKE_DIR='"$(abspath $B)/test/fake"' -DFAKE_LT='"libcublasLt.so.$(CUDA_MAJOR)"'
+$B/test/fake/libcublasLt.so.%: test/unit/cuda/fake_cublaslt.c $B/flags
+	@mkdir -p $(@D)
+	$Q$(CC) -std=c11 -D_DEFAULT_SOURCE $(filter-out -Wmissing-prototypes,$(HOP_WARN)) -fPIC -shared $(CFLAGS) $(CUDA_CFLAGS) -o $@ $<

@@ -2,7 +2,8 @@
  *
  *   {"hop":"cudnn-plan/1","gpu":"sm_90","cudnn":"9.19.0","problem":"fprop+bias-bf16-n64-...","plan":{...}}
  *
- * with the keys in this order; "plan" is cuDNN's own text. Of lines for one problem the first counts;
+ * with the keys in this order; "plan" is cuDNN's own text. Dense layers have "cudnn":"cublaslt 13.1.0" and
+ * that library's algorithm. Of lines for one problem the first counts;
  * lines of other kinds, GPUs and versions are passed over.
  */
 #ifndef HOP_ENGINE_CUDA_GPU_PLAN_SET_H
