@@ -67,6 +67,13 @@ hop_dn_name(void)
 }
 
 bool
+hop_dn_has_avx512(void)
+{
+    return ((unsigned)DN(get_effective_cpu_isa)() & dnnl_cpu_isa_avx512_core) ==
+           dnnl_cpu_isa_avx512_core;
+}
+
+bool
 hop_dn_has_bf16(void)
 {
     unsigned isa = (unsigned)DN(get_effective_cpu_isa)();

@@ -24,7 +24,15 @@ struct hop_dn_md;     /* shape and layout of an array */
 struct hop_dn_prim;   /* an implementation chosen, not yet code */
 struct hop_dn_exec;   /* code with its arguments */
 
-enum hop_dn_tag { HOP_DN_NCHW, HOP_DN_NHWC, HOP_DN_NC, HOP_DN_X };
+/* The last two: channels in blocks of 16, and the kernels [K,C,kh,kw] for them. */
+enum hop_dn_tag {
+    HOP_DN_NCHW,
+    HOP_DN_NHWC,
+    HOP_DN_NC,
+    HOP_DN_X,
+    HOP_DN_NCHW16C,
+    HOP_DN_OIHW16I16O
+};
 enum hop_dn_pass { HOP_DN_INFER, HOP_DN_TRAIN, HOP_DN_BWD_DATA, HOP_DN_BWD_WEIGHTS };
 enum hop_dn_arg {
     HOP_DN_SRC,
@@ -73,6 +81,7 @@ struct hop_dn_norm { /* batch or layer normalization */
 /* ---- the library ---- */
 
 const char *hop_dn_name(void);      /* "onednn-2.6.3 avx2": version and instruction set in use */
+bool hop_dn_has_avx512(void);       /* does it use AVX-512? */
 bool hop_dn_has_bf16(void);         /* has the CPU instructions for bfloat16? */
 void hop_dn_threads(int n_threads); /* of the calling thread, from now on */
 

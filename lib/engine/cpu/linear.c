@@ -264,8 +264,8 @@ hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct
 
 /* ---- 3 backward ---- */
 
-static int
-backward_weights(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err *e)
+int
+hop_cpu_linear_weights(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err *e)
 {
     const struct hop_layer *l = &g->plan->spec.net->layers[i];
     const struct hop_cpu_weight *w = &g->plan->weights[l->i_weight];
@@ -332,7 +332,7 @@ hop_cpu_linear_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struc
     int rc = HOP_OK;
 
     if (g->plan->weights[g->plan->spec.net->layers[i].i_weight].g)
-        rc = backward_weights(g, i, make, e);
+        rc = hop_cpu_linear_weights(g, i, make, e);
     if (!rc && g->values[hop_cpu_in(g, i, 0)].wants_grad)
         return backward_data(g, i, make, e);
     hop_cpu_buf_put(g->values[i + 1].grad);

@@ -172,7 +172,6 @@ build(struct hop_cpu_prog *g, struct hop_err *e)
 {
     size_t n_ops = (size_t)g->plan->n_ops, bytes;
     int64_t k = g->plan->spec.net->output.d[0];
-    void *scratch;
     int rc;
 
     /* Programs run one at a time, so each may use all of the pool. */
@@ -189,9 +188,9 @@ build(struct hop_cpu_prog *g, struct hop_err *e)
     if ((rc = build_forward(g, e)) || (g->is_training && (rc = build_backward(g, e))))
         return rc;
     bytes = hop_dn_set_scratch_bytes(g->set);
-    if (!(scratch = hop_cpu_own(g, bytes, e)))
+    if (!(g->scratch = hop_cpu_own(g, bytes > g->scratch_bytes ? bytes : g->scratch_bytes, e)))
         return HOP_ENOMEM;
-    return hop_dn_set_scratch(g->set, scratch, e);
+    return hop_dn_set_scratch(g->set, g->scratch, e);
 }
 
 /* Shards differ little in size, so few sizes of the last slice ever come: keep the program of the
@@ -365,6 +364,7 @@ hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct h
         return HOP_ENOMEM;
     hop_dn_threads(d->n_threads);
     p->is_bf16 = is_bf16;
+    p->n_changes = 1;
     p->d = d;
     p->spec = *spec;
     p->n_ops = net->n_layers - hop_loss_is_fused(&spec->loss, net);

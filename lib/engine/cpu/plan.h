@@ -74,6 +74,10 @@ struct hop_cpu_weight {
     size_t n;                   /* floats, padding (always 0) included */
     float *v, *g, *slots[HOP_MAX_SLOTS];
     float *sum; /* of the gradients of earlier slices; NULL where a batch is one slice */
+    /* Of kernels that wino.h multiplies by: at its points, for data forward and gradients back, as of
+     * the plan's n_changes; NULL until wanted. */
+    float *points[2];
+    uint64_t points_at[2];
     /* Canonical position (a,b,c,d) lies at at[0][a] + at[1][b] + at[2][c] + at[3][d]; leading
      * axes that the weight does not have are of length 1. */
     int64_t dims[4], *at[4]; /* at[0] owns the memory */
@@ -146,6 +150,8 @@ struct hop_cpu_prog {
     int32_t *y; /* [n] labels of the batch */
     float *t;   /* [n,K] targets, where the data have them */
     float *p;   /* [n,K] predictions */
+    float *scratch;       /* for every step, none of which leaves anything in it */
+    size_t scratch_bytes; /* what own steps want of it */
     float *dz;  /* [n,K] where backward reads the loss's gradient; NULL if not wanted */
     struct hop_cpu_owned *owned;
     size_t bytes; /* owned; not the pool */
@@ -163,6 +169,7 @@ struct hop_plan {
     struct hop_optim_part *parts; /* room for every weight */
     int n_slots;
     int64_t step;
+    uint64_t n_changes; /* of the weights: loads and updates */
     struct hop_cpu_buf *pool;
     struct hop_cpu_prog *progs; /* the first one made is the last */
     size_t bytes;
@@ -306,6 +313,20 @@ int hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
                            struct hop_err *e) HOP_MUSTUSE;
 int hop_cpu_linear_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
                             struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_cpu_linear_weights - the step for the gradient of the weights alone; the value's gradient stays
+ * for others. */
+int hop_cpu_linear_weights(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
+                           struct hop_err *e) HOP_MUSTUSE;
+
+/* ---- conv_wino.c: convolutions by wino.h ---- */
+
+/* hop_cpu_conv_wino - is layer i, a Conv2D, one of those? Decides where its kernel lies if nobody has. */
+int hop_cpu_conv_wino(struct hop_cpu_prog *g, int i, bool *is_wino, struct hop_err *e) HOP_MUSTUSE;
+int hop_cpu_conv_wino_forward(struct hop_cpu_prog *g, int i, struct hop_err *e) HOP_MUSTUSE;
+/* make: for weights' gradients of few examples. */
+int hop_cpu_conv_wino_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
+                               struct hop_err *e) HOP_MUSTUSE;
 
 /* ---- pass.c ---- */
 

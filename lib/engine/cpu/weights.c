@@ -18,6 +18,8 @@ hop_cpu_weights_free(struct hop_plan *p)
         free(w->v);
         free(w->g);
         free(w->sum);
+        free(w->points[0]);
+        free(w->points[1]);
         for (int k = 0; k < HOP_MAX_SLOTS; k++)
             free(w->slots[k]);
         free(w->at[0]);
@@ -164,6 +166,7 @@ hop_cpu_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e)
             copy_in(&p->weights[i], s->slots[k] + net_w->slot_offset, p->weights[i].slots[k]);
     }
     p->step = s->step;
+    p->n_changes++;
     return HOP_OK;
 }
 
@@ -312,6 +315,7 @@ hop_cpu_update(struct hop_plan *p)
     }
     lr = hop_optim_update(p->spec.optim, p->spec.optim_conf, &p->spec.lr, p->step + 1, p->parts, n);
     p->step++;
+    p->n_changes++;
     return lr;
 }
 
