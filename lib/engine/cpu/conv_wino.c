@@ -227,11 +227,11 @@ static int
 few_weights(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct hop_err *e)
 {
     struct hop_cpu_node *nd = &g->nodes[i];
-    int rc = make(g, i, HOP_DN_TRAIN, g->n, NULL, NULL, &nd->fwd, e);
+    int rc = make(g, i, HOP_DN_TRAIN, NULL, NULL, &nd->fwd, e);
 
     if (!rc)
-        rc = make(g, i, HOP_DN_BWD_WEIGHTS, g->n, NULL, nd->fwd, &nd->bwd_weights, e);
-    return rc ? rc : hop_cpu_linear_weights(g, i, make, e);
+        rc = make(g, i, HOP_DN_BWD_WEIGHTS, NULL, nd->fwd, &nd->bwd_weights, e);
+    return rc ? rc : hop_cpu_linear_weights(g, i, e);
 }
 
 static int

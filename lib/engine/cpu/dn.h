@@ -58,7 +58,6 @@ struct hop_dn_conv {
     int64_t n, c, h, w, k, p, q; /* batch; channels, height, width in; the same out */
     const struct hop_conv2d *conf;
     const struct hop_activation *act; /* done in the same pass, or NULL */
-    bool is_part;                     /* of a batch whose convolution is a Winograd one */
 };
 struct hop_dn_dense {
     int64_t n, d, units;
@@ -162,7 +161,6 @@ const struct hop_dn_md *hop_dn_prim_md(struct hop_dn_set *s, const struct hop_dn
                                        enum hop_dn_arg arg, struct hop_err *e);
 const char *hop_dn_prim_impl(const struct hop_dn_prim *p); /* "jit:avx2" */
 bool hop_dn_prim_is_slow(const struct hop_dn_prim *p);     /* the library's plain loops */
-bool hop_dn_prim_is_winograd(const struct hop_dn_prim *p);
 
 /* ---- execution ---- */
 

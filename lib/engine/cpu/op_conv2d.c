@@ -2,12 +2,12 @@
 #include "engine/cpu/plan.h"
 
 static int
-make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass, int64_t n,
-     const struct hop_activation *act, const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
+make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass, const struct hop_activation *act,
+     const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
 {
     const struct hop_cpu_value *x = &g->values[hop_cpu_in(g, i, 0)], *y = &g->values[i + 1];
     struct hop_dn_conv c = {
-        n, x->c, x->h, x->w, y->c, y->h, y->w, g->plan->spec.net->layers[i].params, act, n < x->n};
+        x->n, x->c, x->h, x->w, y->c, y->h, y->w, g->plan->spec.net->layers[i].params, act};
 
     return hop_dn_conv(g->set, pass, &c, fwd, out, e);
 }

@@ -22,7 +22,6 @@
 
 #include "base/num.h"
 #include "engine/cpu/dn.h"
-#include "engine/cpu/split.h"
 #include "engine/engine.h"
 
 /* Loops marked so are compiled again for CPUs with AVX2 and AVX-512 and chosen at start; the bits are
@@ -56,6 +55,11 @@ hop_cpu_to_bf16(float v)
 
     return (uint16_t)((v != v ? bits | 0x400000u : rounded) >> 16);
 }
+
+/* How a batch is cut: count[0] slices of n[0] examples, then count[1] of n[1]; count[1] may be 0. */
+struct hop_cpu_split {
+    int64_t n[2], count[2];
+};
 
 struct hop_device {
     struct hop_dn_engine *dn;
@@ -304,9 +308,8 @@ struct hop_cpu_op {
 
 /* ---- linear.c: for Conv2D and Dense ---- */
 
-/* Describe layer i's primitive for a pass over n of the program's examples; act: also do this
- * activation, or NULL. */
-typedef int hop_cpu_make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass, int64_t n,
+/* Describe layer i's primitive for a pass; act: also do this activation, or NULL. */
+typedef int hop_cpu_make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass,
                          const struct hop_activation *act, const struct hop_dn_prim *fwd,
                          struct hop_dn_prim **out, struct hop_err *e);
 int hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
@@ -314,10 +317,9 @@ int hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
 int hop_cpu_linear_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
                             struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_cpu_linear_weights - the step for the gradient of the weights alone; the value's gradient stays
- * for others. */
-int hop_cpu_linear_weights(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
-                           struct hop_err *e) HOP_MUSTUSE;
+/* hop_cpu_linear_weights - the step for the gradient of the weights alone, by the node's bwd_weights;
+ * the value's gradient stays for others. */
+int hop_cpu_linear_weights(struct hop_cpu_prog *g, int i, struct hop_err *e) HOP_MUSTUSE;
 
 /* ---- conv_wino.c: convolutions by wino.h ---- */
 

@@ -2,9 +2,10 @@
  *
  * A tile of 4x4 outputs comes from 6x6 inputs: both kernel and input are taken to 36 points, where
  * a convolution is a product of matrices (tiles x c) (c x k): 36 multiplications in place of 144.
- * Points 0, +-5/8, +-3/2 and infinity: with 0, +-1, +-2 errors are three times as large. Tiles go
- * through in blocks that stay in the second-level cache.
- * Source: Lavin and Gray, arXiv:1509.09308; the points: Alam et al., arXiv:2201.10369.
+ * Points 0, +-5/8, +-3/2 and infinity: with 0, +-1, +-2 errors are twice as large. Tiles go
+ * through in blocks that stay in the second-level cache. Change the arithmetic, and the fingerprint's
+ * "wino1" in device.c changes.
+ * Source: Lavin and Gray, arXiv:1509.09308; how points are chosen: Alam et al., doi:10.1145/3524069.
  *
  * Activations are [n][c/16][h][w][16] (oneDNN's nChw16c), kernels [k/16][c/16][3][3][16c][16k]
  * (OIhw16i16o), float32; channels are padded to 16, and what pads them is 0 and comes out 0. Results
