@@ -106,7 +106,7 @@ place_points(struct hop_cpu_prog *g, struct hop_cpu_weight *w, const struct hop_
     want_scratch(g, room + (n > MOST_POINTS ? n : 0));
     if (n > MOST_POINTS || w->points[is_back])
         return HOP_OK;
-    if (!(w->points[is_back] = hop_alloc_floats(n, e)))
+    if (!(w->points[is_back] = hop_arena_get(&g->plan->arena, n * sizeof(float), e)))
         return HOP_ENOMEM;
     g->plan->bytes += n * sizeof(float);
     return HOP_OK;

@@ -54,11 +54,7 @@ prog_free(struct hop_cpu_prog *g)
     if (!g)
         return;
     hop_dn_set_free(g->set);
-    for (struct hop_cpu_owned *o = g->owned, *next; o; o = next) {
-        next = o->next;
-        free(o->p);
-        free(o);
-    }
+    hop_arena_clear(&g->owned);
     for (int i = 0; i < HOP_CPU_N_LISTS; i++)
         free(g->lists[i]);
     free(g);
@@ -276,10 +272,10 @@ hop_cpu_plan_free(struct hop_plan *p)
     }
     for (struct hop_cpu_buf *b = p->pool, *next; b; b = next) {
         next = b->next;
-        free(b->p);
         free(b);
     }
     hop_cpu_weights_free(p);
+    hop_arena_clear(&p->arena);
     hop_dn_set_free(p->set);
     free(p);
 }

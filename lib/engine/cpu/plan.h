@@ -20,6 +20,7 @@
 #ifndef HOP_ENGINE_CPU_PLAN_H
 #define HOP_ENGINE_CPU_PLAN_H
 
+#include "base/arena.h"
 #include "base/num.h"
 #include "engine/cpu/dn.h"
 #include "engine/engine.h"
@@ -136,11 +137,6 @@ struct hop_cpu_node { /* what a layer keeps from building forward to building ba
     bool is_input_free;         /* its backward pass reads no input: forward says so */
 };
 
-struct hop_cpu_owned {
-    struct hop_cpu_owned *next;
-    void *p;
-};
-
 struct hop_cpu_prog {
     struct hop_plan *plan;
     int64_t n;
@@ -157,7 +153,7 @@ struct hop_cpu_prog {
     float *scratch;       /* for every step, none of which leaves anything in it */
     size_t scratch_bytes; /* what own steps want of it */
     float *dz;  /* [n,K] where backward reads the loss's gradient; NULL if not wanted */
-    struct hop_cpu_owned *owned;
+    struct hop_arena owned;
     size_t bytes; /* owned; not the pool */
     struct hop_cpu_prog *next;
 };
@@ -174,6 +170,7 @@ struct hop_plan {
     int n_slots;
     int64_t step;
     uint64_t n_changes; /* of the weights: loads and updates */
+    struct hop_arena arena; /* of weights and the pool */
     struct hop_cpu_buf *pool;
     struct hop_cpu_prog *progs; /* the first one made is the last */
     size_t bytes;
