@@ -44,11 +44,7 @@ DNNL_SO := $(if $(DNNL),$(shell LC_ALL=C readelf -d "`$(CC) $(LDFLAGS) -print-fi
 DNNL_FILE ?= $(or $(DNNL_SO),libdnnl.$(if $(filter Darwin,$(shell uname -s)),$(DNNL_MAJOR).dylib,so.$(DNNL_MAJOR)))
 # LeakSanitizer falls over threads that use what was loaded later, so there it comes with the program.
 DNNL_LIBS = $(if $(DNNL),-lgomp -ldl $(if $(SAN),-Wl$(comma)--no-as-needed -ldnnl -Wl$(comma)--as-needed))
-# 3.2 dropped Winograd convolutions on x86 (wants_winograd in lib/engine/cpu/dn.c says where they go).
-NO_WINOGRAD = ; no Winograd: on AVX-512$(comma) wide 3x3 convolutions in float32 take 1.5 to 2.5 times as \
-	long as with oneDNN 2.6
-DNNL_TEXT = $(if $(DNNL),oneDNN $(DNNL) (device cpu$(if $(filter-out 2.% 3.0.% 3.1.%,$(DNNL)),$(NO_WINOGRAD))),no \
-	oneDNN: no device cpu)
+DNNL_TEXT = $(if $(DNNL),oneDNN $(DNNL) (device cpu),no oneDNN: no device cpu)
 # The device's own loops share oneDNN's threads, which are libgomp's: clang's would be others, so
 # there these loops run on one thread.
 OMP_CFLAGS := $(if $(shell $(CC) --version 2>/dev/null | grep -i clang),-Wno-unknown-pragmas,-fopenmp)

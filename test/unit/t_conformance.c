@@ -297,6 +297,8 @@ static const struct row {
     {"conv 32 channels, batch 50 and a tail", "13,11,32",
      CONV(32, 3, 3, 1, same, elu) CONV(48, 3, 3, 1, valid, tanh) FLATTEN, 50, 71, 0, 0, 4},
     {"conv 33 channels, batch 96", "9,9,33", CONV(35, 3, 3, 1, same, elu) FLATTEN, 96, 96, 0, 0, 4},
+    {"conv 176 channels: a kernel in scratch memory", "7,5,16",
+     CONV(176, 3, 3, 1, same, elu) CONV(170, 3, 3, 1, valid, relu) GLOBAL, 26, 29, 0, 0, 4},
     {"conv stride, groups, batch 64", "9,9,4",
      LAYER("Conv2D", "\"filters\":8,\"kernel_size\":3,\"strides\":2,\"groups\":2")
          LAYER("DepthwiseConv2D", "\"kernel_size\":3,\"padding\":\"same\"") FLATTEN, 64, 64, 0, 0,

@@ -12,18 +12,8 @@
 void *
 hop_cpu_own(struct hop_cpu_prog *g, size_t bytes, struct hop_err *e)
 {
-    struct hop_cpu_owned *o = hop_alloc(1, sizeof *o, e);
-
-    if (!o)
-        return NULL;
-    if (!(o->p = hop_alloc_floats((bytes + 3) / 4, e))) {
-        free(o);
-        return NULL;
-    }
-    o->next = g->owned;
-    g->owned = o;
     g->bytes += bytes;
-    return o->p;
+    return hop_arena_get(&g->owned, bytes, e);
 }
 
 struct hop_cpu_buf *
@@ -43,7 +33,7 @@ hop_cpu_buf_get(struct hop_plan *p, size_t bytes, struct hop_err *e)
     }
     if (!(b = hop_alloc(1, sizeof *b, e)))
         return NULL;
-    if (!(b->p = hop_alloc_floats((bytes + 3) / 4, e))) {
+    if (!(b->p = hop_arena_get(&p->arena, bytes, e))) {
         free(b);
         return NULL;
     }

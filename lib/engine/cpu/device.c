@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "engine/cpu/plan.h"
+#include "engine/cpu/wino.h"
 
 static void
 close_(struct hop_device *d)
@@ -34,7 +35,8 @@ open_(int index, int n_threads, struct hop_device **out, struct hop_err *e)
         close_(d);
         return rc;
     }
-    snprintf(d->fingerprint, sizeof d->fingerprint, "cpu %s t%d", hop_dn_name(), n_threads);
+    snprintf(d->fingerprint, sizeof d->fingerprint, "cpu %s %st%d", hop_dn_name(),
+             hop_dn_has_avx512() && hop_cpu_wino_can() ? "wino1 " : "", n_threads);
     *out = d;
     return HOP_OK;
 }

@@ -67,6 +67,13 @@ hop_dn_name(void)
 }
 
 bool
+hop_dn_has_avx512(void)
+{
+    return ((unsigned)DN(get_effective_cpu_isa)() & dnnl_cpu_isa_avx512_core) ==
+           dnnl_cpu_isa_avx512_core;
+}
+
+bool
 hop_dn_has_bf16(void)
 {
     unsigned isa = (unsigned)DN(get_effective_cpu_isa)();
@@ -240,7 +247,7 @@ new_attr(const struct hop_activation *act, dnnl_primitive_attr_t *out)
     if ((status = DN(primitive_attr_create)(out)) != dnnl_success)
         return status;
     status = DN(primitive_attr_set_scratchpad_mode)(*out, dnnl_scratchpad_mode_user);
-    /* Forward they are one, but Winograd knows ReLU by this name only. */
+    /* Forward they are one, and all primitives know this name. */
     alg = act && act->act == HOP_RELU ? dnnl_eltwise_relu : act ? act_alg(act) : alg;
     if (act && status == dnnl_success && (status = DN(post_ops_create)(&post)) == dnnl_success) {
         status = hop_dn_post_eltwise(post, alg, act_alpha(act), act_beta(act));
@@ -307,36 +314,32 @@ free_operands(struct operands *o)
 
 /* Weights in any layout: [G,K/G,C/G,kh,kw], or without the first axis where there is one group. */
 static int
-describe_kernel(void **d, const struct hop_dn_conv *c, dnnl_data_type_t type, dnnl_alg_kind_t alg,
-                struct hop_err *e)
+describe_kernel(void **d, const struct hop_dn_conv *c, dnnl_data_type_t type, struct hop_err *e)
 {
     const struct hop_conv2d *k = c->conf;
     dnnl_dims_t dims = {k->groups, c->k / k->groups, c->c / k->groups, k->kh, k->kw};
 
-    if (alg == dnnl_convolution_winograd) /* "any" may be a layout that no copy can read */
-        return hop_dn_describe(d, 4, dims + 1, type, dnnl_OIhw16i16o, e);
     return k->groups > 1 ? hop_dn_describe(d, 5, dims, type, dnnl_format_tag_any, e)
                          : hop_dn_describe(d, 4, dims + 1, type, dnnl_format_tag_any, e);
 }
 
 static int
 describe_conv(struct operands *o, const struct hop_dn_set *s, enum hop_dn_pass pass,
-              const struct hop_dn_conv *c, dnnl_alg_kind_t alg, dnnl_format_tag_t tag,
-              struct hop_err *e)
+              const struct hop_dn_conv *c, dnnl_format_tag_t tag, struct hop_err *e)
 {
     dnnl_dims_t src_dims = {c->n, c->c, c->h, c->w}, dst_dims = {c->n, c->k, c->p, c->q};
     int rc;
 
     if ((rc = hop_dn_describe(&o->src, 4, src_dims, s->type, tag, e)) ||
         (rc = hop_dn_describe(&o->dst, 4, dst_dims, s->type, tag, e)) ||
-        (rc = describe_kernel(&o->w, c, pass == HOP_DN_BWD_WEIGHTS ? dnnl_f32 : s->type, alg, e)))
+        (rc = describe_kernel(&o->w, c, pass == HOP_DN_BWD_WEIGHTS ? dnnl_f32 : s->type, e)))
         return rc;
     return c->conf->use_bias ? hop_dn_describe(&o->b, 1, &c->k, dnnl_f32, dnnl_x, e) : HOP_OK;
 }
 
 static int
 conv_with_tag(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_conv *c,
-              dnnl_alg_kind_t alg, dnnl_format_tag_t tag, const struct hop_dn_prim *fwd,
+              dnnl_format_tag_t tag, const struct hop_dn_prim *fwd,
               struct hop_dn_prim **out, struct hop_err *e)
 {
     const struct hop_conv2d *k = c->conf;
@@ -350,31 +353,13 @@ conv_with_tag(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_c
     dnnl_status_t status;
     int rc;
 
-    if (!(rc = describe_conv(&o, s, pass, c, alg, tag, e)) &&
+    if (!(rc = describe_conv(&o, s, pass, c, tag, e)) &&
         !(rc = ask(s, pass, c->act, fwd, &a, e))) {
-        status = hop_dn_pd_conv(&a, alg, o.src, o.w, o.b, o.dst, &window, &pd);
+        status = hop_dn_pd_conv(&a, o.src, o.w, o.b, o.dst, &window, &pd);
         rc = take(s, &a, status, pd, "convolution", out, e);
     }
     free_operands(&o);
     return rc;
-}
-
-/* Winograd, F(4x4,3x3): 1.4 to 2.5 times as fast as direct on AVX-512 with many channels, and
- * float32 still (errors of 1e-6 against 2e-7). Source: Lavin and Gray, arXiv:1509.09308. oneDNN 3.2
- * dropped it: asked for it there, the library says that it has none, and direct ones are taken.
- * Not for the gradient of weights over few examples: what is 0 in each of the sums comes out as
- * rounding noise, of which RMSprop and Adam make whole steps while nothing greater drowns it.
- * Inference takes the training kind, whose weights lie in a layout that can be copied. */
-static bool
-wants_winograd(const struct hop_dn_set *s, const struct hop_dn_conv *c, enum hop_dn_pass pass)
-{
-    const struct hop_conv2d *k = c->conf;
-    unsigned isa = (unsigned)DN(get_effective_cpu_isa)();
-
-    return s->type == dnnl_f32 && (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core &&
-           k->groups == 1 && k->kh == 3 && k->kw == 3 && k->stride_h == 1 && k->stride_w == 1 &&
-           k->dilation_h == 1 && k->dilation_w == 1 && c->c >= 32 && c->k >= 32 &&
-           (pass != HOP_DN_BWD_WEIGHTS || c->n >= 16 || c->is_part);
 }
 
 static int
@@ -384,21 +369,11 @@ conv_in_type(struct hop_dn_set *s, enum hop_dn_pass pass, const struct hop_dn_co
     /* The library's own choice may be its plain loops where another layout has better ones. */
     static const dnnl_format_tag_t tags[] = {dnnl_format_tag_any, dnnl_nhwc, dnnl_nchw};
     struct hop_dn_prim *first = NULL;
-    struct hop_dn_conv plain = *c;
     struct hop_err ignored = {0};
 
-    plain.act =
-        c->act && c->act->act == HOP_RELU ? c->act : NULL; /* the only one it does as well */
-    if (wants_winograd(s, c, pass) &&
-        !conv_with_tag(s, pass == HOP_DN_INFER ? HOP_DN_TRAIN : pass, &plain,
-                       dnnl_convolution_winograd, tags[0], fwd, out, &ignored) &&
-        !hop_dn_prim_is_slow(*out))
-        return plain.act == c->act ? HOP_OK
-                                   : hop_fail(e, HOP_EFORMAT, "device cpu", NULL,
-                                              "faster with the activation apart");
     for (size_t i = 0; i < HOP_LEN(tags); i++) {
         hop_err_clear(&ignored);
-        if (conv_with_tag(s, pass, c, dnnl_convolution_direct, tags[i], fwd, out, &ignored))
+        if (conv_with_tag(s, pass, c, tags[i], fwd, out, &ignored))
             continue;
         if (!hop_dn_prim_is_slow(*out))
             return HOP_OK;
@@ -618,12 +593,6 @@ bool
 hop_dn_prim_is_slow(const struct hop_dn_prim *p)
 {
     return strncmp(hop_dn_prim_impl(p), "ref", 3) == 0;
-}
-
-bool
-hop_dn_prim_is_winograd(const struct hop_dn_prim *p)
-{
-    return strstr(hop_dn_prim_impl(p), "wino");
 }
 
 /* ---- 4 execution ---- */

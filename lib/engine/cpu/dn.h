@@ -24,7 +24,15 @@ struct hop_dn_md;     /* shape and layout of an array */
 struct hop_dn_prim;   /* an implementation chosen, not yet code */
 struct hop_dn_exec;   /* code with its arguments */
 
-enum hop_dn_tag { HOP_DN_NCHW, HOP_DN_NHWC, HOP_DN_NC, HOP_DN_X };
+/* The last two: channels in blocks of 16, and the kernels [K,C,kh,kw] for them. */
+enum hop_dn_tag {
+    HOP_DN_NCHW,
+    HOP_DN_NHWC,
+    HOP_DN_NC,
+    HOP_DN_X,
+    HOP_DN_NCHW16C,
+    HOP_DN_OIHW16I16O
+};
 enum hop_dn_pass { HOP_DN_INFER, HOP_DN_TRAIN, HOP_DN_BWD_DATA, HOP_DN_BWD_WEIGHTS };
 enum hop_dn_arg {
     HOP_DN_SRC,
@@ -50,7 +58,6 @@ struct hop_dn_conv {
     int64_t n, c, h, w, k, p, q; /* batch; channels, height, width in; the same out */
     const struct hop_conv2d *conf;
     const struct hop_activation *act; /* done in the same pass, or NULL */
-    bool is_part;                     /* of a batch whose convolution is a Winograd one */
 };
 struct hop_dn_dense {
     int64_t n, d, units;
@@ -73,6 +80,7 @@ struct hop_dn_norm { /* batch or layer normalization */
 /* ---- the library ---- */
 
 const char *hop_dn_name(void);      /* "onednn-2.6.3 avx2": version and instruction set in use */
+bool hop_dn_has_avx512(void);       /* does it use AVX-512? */
 bool hop_dn_has_bf16(void);         /* has the CPU instructions for bfloat16? */
 void hop_dn_threads(int n_threads); /* of the calling thread, from now on */
 
@@ -153,7 +161,6 @@ const struct hop_dn_md *hop_dn_prim_md(struct hop_dn_set *s, const struct hop_dn
                                        enum hop_dn_arg arg, struct hop_err *e);
 const char *hop_dn_prim_impl(const struct hop_dn_prim *p); /* "jit:avx2" */
 bool hop_dn_prim_is_slow(const struct hop_dn_prim *p);     /* the library's plain loops */
-bool hop_dn_prim_is_winograd(const struct hop_dn_prim *p);
 
 /* ---- execution ---- */
 

@@ -56,6 +56,8 @@ hop_dn_md_new(struct hop_dn_set *s, int n_dims, const int64_t *dims, enum hop_dn
         [HOP_DN_NHWC] = dnnl_nhwc,
         [HOP_DN_NC] = dnnl_nc,
         [HOP_DN_X] = dnnl_x,
+        [HOP_DN_NCHW16C] = dnnl_nChw16c,
+        [HOP_DN_OIHW16I16O] = dnnl_OIhw16i16o,
     };
 
     return new_md(s, n_dims, dims, dnnl_f32, tags[tag], e);

@@ -85,8 +85,8 @@ struct hop_dn_window {
 
 /* Arrays go by their forward names: in backward passes "src" is the gradient of src where the
  * primitive makes or takes that. bias may be NULL. */
-dnnl_status_t hop_dn_pd_conv(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *src,
-                             const void *weights, const void *bias, const void *dst,
+dnnl_status_t hop_dn_pd_conv(const struct hop_dn_ask *a, const void *src, const void *weights,
+                             const void *bias, const void *dst,
                              const struct hop_dn_window *k, dnnl_primitive_desc_t *out);
 dnnl_status_t hop_dn_pd_dense(const struct hop_dn_ask *a, const void *src, const void *weights,
                               const void *bias, const void *dst, dnnl_primitive_desc_t *out);

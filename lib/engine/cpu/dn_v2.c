@@ -80,8 +80,8 @@ create(const struct hop_dn_ask *a, dnnl_status_t status, const_dnnl_op_desc_t op
 }
 
 dnnl_status_t
-hop_dn_pd_conv(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *src,
-               const void *weights, const void *bias, const void *dst,
+hop_dn_pd_conv(const struct hop_dn_ask *a, const void *src, const void *weights, const void *bias,
+               const void *dst,
                const struct hop_dn_window *k, dnnl_primitive_desc_t *out)
 {
     dnnl_convolution_desc_t op;
@@ -89,12 +89,12 @@ hop_dn_pd_conv(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *src,
 
     if (a->prop == dnnl_backward_data)
         status = DN(dilated_convolution_backward_data_desc_init)(
-            &op, alg, src, weights, dst, k->strides, k->gaps, k->lo, k->hi);
+            &op, dnnl_convolution_direct, src, weights, dst, k->strides, k->gaps, k->lo, k->hi);
     else if (a->prop == dnnl_backward_weights)
         status = DN(dilated_convolution_backward_weights_desc_init)(
-            &op, alg, src, weights, bias, dst, k->strides, k->gaps, k->lo, k->hi);
+            &op, dnnl_convolution_direct, src, weights, bias, dst, k->strides, k->gaps, k->lo, k->hi);
     else
-        status = DN(dilated_convolution_forward_desc_init)(&op, a->prop, alg, src, weights, bias,
+        status = DN(dilated_convolution_forward_desc_init)(&op, a->prop, dnnl_convolution_direct, src, weights, bias,
                                                             dst, k->strides, k->gaps, k->lo, k->hi);
     return create(a, status, &op, out);
 }

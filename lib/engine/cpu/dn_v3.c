@@ -102,19 +102,19 @@ hop_dn_desc_layout(const void *d, struct hop_dn_layout *out)
 /* ---- primitives ---- */
 
 dnnl_status_t
-hop_dn_pd_conv(const struct hop_dn_ask *a, dnnl_alg_kind_t alg, const void *src,
-               const void *weights, const void *bias, const void *dst,
+hop_dn_pd_conv(const struct hop_dn_ask *a, const void *src, const void *weights, const void *bias,
+               const void *dst,
                const struct hop_dn_window *k, dnnl_primitive_desc_t *out)
 {
     if (a->prop == dnnl_backward_data)
         return DN(convolution_backward_data_primitive_desc_create)(
-            out, a->engine, alg, src, weights, dst, k->strides, k->gaps, k->lo, k->hi, a->fwd,
+            out, a->engine, dnnl_convolution_direct, src, weights, dst, k->strides, k->gaps, k->lo, k->hi, a->fwd,
             a->attr);
     if (a->prop == dnnl_backward_weights)
         return DN(convolution_backward_weights_primitive_desc_create)(
-            out, a->engine, alg, src, weights, bias, dst, k->strides, k->gaps, k->lo, k->hi, a->fwd,
+            out, a->engine, dnnl_convolution_direct, src, weights, bias, dst, k->strides, k->gaps, k->lo, k->hi, a->fwd,
             a->attr);
-    return DN(convolution_forward_primitive_desc_create)(out, a->engine, a->prop, alg, src,
+    return DN(convolution_forward_primitive_desc_create)(out, a->engine, a->prop, dnnl_convolution_direct, src,
                                                           weights, bias, dst, k->strides, k->gaps,
                                                           k->lo, k->hi, a->attr);
 }

@@ -2,12 +2,12 @@
 #include "engine/cpu/plan.h"
 
 static int
-make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass, int64_t n,
-     const struct hop_activation *act, const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
+make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass, const struct hop_activation *act,
+     const struct hop_dn_prim *fwd, struct hop_dn_prim **out, struct hop_err *e)
 {
     const struct hop_cpu_value *x = &g->values[hop_cpu_in(g, i, 0)], *y = &g->values[i + 1];
     const struct hop_dense *p = g->plan->spec.net->layers[i].params;
-    struct hop_dn_dense c = {n, x->c, y->c, p->use_bias, i == g->plan->n_ops - 1, act};
+    struct hop_dn_dense c = {x->n, x->c, y->c, p->use_bias, i == g->plan->n_ops - 1, act};
 
     return hop_dn_dense(g->set, pass, &c, fwd, out, e);
 }

@@ -20,9 +20,9 @@
 #ifndef HOP_ENGINE_CPU_PLAN_H
 #define HOP_ENGINE_CPU_PLAN_H
 
+#include "base/arena.h"
 #include "base/num.h"
 #include "engine/cpu/dn.h"
-#include "engine/cpu/split.h"
 #include "engine/engine.h"
 
 /* Loops marked so are compiled again for CPUs with AVX2 and AVX-512 and chosen at start; the bits are
@@ -57,6 +57,11 @@ hop_cpu_to_bf16(float v)
     return (uint16_t)((v != v ? bits | 0x400000u : rounded) >> 16);
 }
 
+/* How a batch is cut: count[0] slices of n[0] examples, then count[1] of n[1]; count[1] may be 0. */
+struct hop_cpu_split {
+    int64_t n[2], count[2];
+};
+
 struct hop_device {
     struct hop_dn_engine *dn;
     int n_threads;
@@ -74,6 +79,10 @@ struct hop_cpu_weight {
     size_t n;                   /* floats, padding (always 0) included */
     float *v, *g, *slots[HOP_MAX_SLOTS];
     float *sum; /* of the gradients of earlier slices; NULL where a batch is one slice */
+    /* Of kernels that wino.h multiplies by: at its points, for data forward and gradients back, as of
+     * the plan's n_changes; NULL until wanted. */
+    float *points[2];
+    uint64_t points_at[2];
     /* Canonical position (a,b,c,d) lies at at[0][a] + at[1][b] + at[2][c] + at[3][d]; leading
      * axes that the weight does not have are of length 1. */
     int64_t dims[4], *at[4]; /* at[0] owns the memory */
@@ -128,11 +137,6 @@ struct hop_cpu_node { /* what a layer keeps from building forward to building ba
     bool is_input_free;         /* its backward pass reads no input: forward says so */
 };
 
-struct hop_cpu_owned {
-    struct hop_cpu_owned *next;
-    void *p;
-};
-
 struct hop_cpu_prog {
     struct hop_plan *plan;
     int64_t n;
@@ -146,8 +150,10 @@ struct hop_cpu_prog {
     int32_t *y; /* [n] labels of the batch */
     float *t;   /* [n,K] targets, where the data have them */
     float *p;   /* [n,K] predictions */
+    float *scratch;       /* for every step, none of which leaves anything in it */
+    size_t scratch_bytes; /* what own steps want of it */
     float *dz;  /* [n,K] where backward reads the loss's gradient; NULL if not wanted */
-    struct hop_cpu_owned *owned;
+    struct hop_arena owned;
     size_t bytes; /* owned; not the pool */
     struct hop_cpu_prog *next;
 };
@@ -163,6 +169,8 @@ struct hop_plan {
     struct hop_optim_part *parts; /* room for every weight */
     int n_slots;
     int64_t step;
+    uint64_t n_changes; /* of the weights: loads and updates */
+    struct hop_arena arena; /* of weights and the pool */
     struct hop_cpu_buf *pool;
     struct hop_cpu_prog *progs; /* the first one made is the last */
     size_t bytes;
@@ -297,15 +305,27 @@ struct hop_cpu_op {
 
 /* ---- linear.c: for Conv2D and Dense ---- */
 
-/* Describe layer i's primitive for a pass over n of the program's examples; act: also do this
- * activation, or NULL. */
-typedef int hop_cpu_make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass, int64_t n,
+/* Describe layer i's primitive for a pass; act: also do this activation, or NULL. */
+typedef int hop_cpu_make(struct hop_cpu_prog *g, int i, enum hop_dn_pass pass,
                          const struct hop_activation *act, const struct hop_dn_prim *fwd,
                          struct hop_dn_prim **out, struct hop_err *e);
 int hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
                            struct hop_err *e) HOP_MUSTUSE;
 int hop_cpu_linear_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
                             struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_cpu_linear_weights - the step for the gradient of the weights alone, by the node's bwd_weights;
+ * the value's gradient stays for others. */
+int hop_cpu_linear_weights(struct hop_cpu_prog *g, int i, struct hop_err *e) HOP_MUSTUSE;
+
+/* ---- conv_wino.c: convolutions by wino.h ---- */
+
+/* hop_cpu_conv_wino - is layer i, a Conv2D, one of those? Decides where its kernel lies if nobody has. */
+int hop_cpu_conv_wino(struct hop_cpu_prog *g, int i, bool *is_wino, struct hop_err *e) HOP_MUSTUSE;
+int hop_cpu_conv_wino_forward(struct hop_cpu_prog *g, int i, struct hop_err *e) HOP_MUSTUSE;
+/* make: for weights' gradients of few examples. */
+int hop_cpu_conv_wino_backward(struct hop_cpu_prog *g, int i, hop_cpu_make *make,
+                               struct hop_err *e) HOP_MUSTUSE;
 
 /* ---- pass.c ---- */
 

@@ -12,16 +12,8 @@
 void
 hop_cpu_weights_free(struct hop_plan *p)
 {
-    for (int i = 0; p->weights && i < p->spec.net->n_weights; i++) {
-        struct hop_cpu_weight *w = &p->weights[i];
-
-        free(w->v);
-        free(w->g);
-        free(w->sum);
-        for (int k = 0; k < HOP_MAX_SLOTS; k++)
-            free(w->slots[k]);
-        free(w->at[0]);
-    }
+    for (int i = 0; p->weights && i < p->spec.net->n_weights; i++)
+        free(p->weights[i].at[0]);
     free(p->weights);
     free(p->parts);
 }
@@ -92,29 +84,30 @@ hop_cpu_weight_place(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, 
 {
     const struct hop_weight *net_w = &g->plan->spec.net->weights[i];
     struct hop_cpu_weight *w = &g->plan->weights[i];
+    size_t bytes = hop_dn_md_bytes(md);
     int n_arrays = 1, rc;
 
     if (w->md)
         return HOP_OK;
-    w->n = hop_dn_md_bytes(md) / sizeof(float);
-    if (!(w->v = hop_alloc_floats(w->n, e)))
+    w->n = bytes / sizeof(float);
+    if (!(w->v = hop_arena_get(&g->plan->arena, bytes, e)))
         return HOP_ENOMEM;
     if (g->plan->spec.is_training && net_w->is_trainable) {
-        if (!(w->g = hop_alloc_floats(w->n, e)))
+        if (!(w->g = hop_arena_get(&g->plan->arena, bytes, e)))
             return HOP_ENOMEM;
         for (int k = 0; k < g->plan->n_slots; k++)
-            if (!(w->slots[k] = hop_alloc_floats(w->n, e)))
+            if (!(w->slots[k] = hop_arena_get(&g->plan->arena, bytes, e)))
                 return HOP_ENOMEM;
         n_arrays += 1 + g->plan->n_slots;
         if (hop_cpu_slices(g->plan, true).n[0] < g->plan->spec.batch_size) {
-            if (!(w->sum = hop_alloc_floats(w->n, e)))
+            if (!(w->sum = hop_arena_get(&g->plan->arena, bytes, e)))
                 return HOP_ENOMEM;
             n_arrays++;
         }
     }
     if ((rc = make_tables(w, net_w, md, e)))
         return rc;
-    g->plan->bytes += (size_t)n_arrays * w->n * sizeof(float);
+    g->plan->bytes += (size_t)n_arrays * bytes;
     w->md = hop_dn_md_copy(g->plan->set, md, e);
     return w->md ? HOP_OK : HOP_ENOMEM;
 }
@@ -164,6 +157,7 @@ hop_cpu_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e)
             copy_in(&p->weights[i], s->slots[k] + net_w->slot_offset, p->weights[i].slots[k]);
     }
     p->step = s->step;
+    p->n_changes++;
     return HOP_OK;
 }
 
@@ -312,6 +306,7 @@ hop_cpu_update(struct hop_plan *p)
     }
     lr = hop_optim_update(p->spec.optim, p->spec.optim_conf, &p->spec.lr, p->step + 1, p->parts, n);
     p->step++;
+    p->n_changes++;
     return lr;
 }
 
