@@ -153,7 +153,7 @@ best_is_kept()
 
 @test "progress on request" {
     run --separate-stderr -0 hop-run --progress -o run --data data --workers 2 --device ref grid space.json
-    [[ $stderr == *"hop-run: sub-epoch 1/"*"to go"* ]]
+    [[ $stderr == *"hop-run: visits 1/"*"to go"* ]]
     run --separate-stderr -0 hop-run -q -o run2 --data data --workers 2 --device ref grid space.json
     [ -z "$stderr" ]
 }

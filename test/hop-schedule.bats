@@ -33,8 +33,8 @@ orders()
 
 @test "a plan: plan/1 first, then births, then visits with all their keys" {
     schedule --workers 3 <configs.jsonl >plan
-    [ "$(head -n 1 plan | jq -c '[.hop,.policy,.workers,.configs,.visits,.evals,.subepochs,.costs]')" = \
-        '["plan/1","round-robin",3,4,24,16,16,"nominal"]' ]
+    [ "$(head -n 1 plan | jq -c '[.hop,.policy,.order,.workers,.configs,.visits,.evals,.subepochs,.costs]')" = \
+        '["plan/1","auto","cyclic",3,4,24,16,16,"nominal"]' ]
     head -n 1 plan | jq -e '.lower_bound_s > 0 and .makespan_s >= .lower_bound_s and .idle_frac >= 0 and .idle_frac < 1 and .flops_per_s > 0'
     [ "$(jq -c 'select(.task == "init") | [.id,.visit,.subepoch]' plan | wc -l)" -eq 4 ]
     [ "$(sed -n 6p plan | jq -c 'keys_unsorted')" = '["hop","id","visit","iteration","subepoch","shard","worker","start_s","expect_s"]' ]
@@ -79,14 +79,14 @@ END
 }
 
 @test "what model files say is done is left out, whatever the log says" {
-    schedule --workers 2 --run run --device ref --as sh <configs.jsonl >all.sh
+    schedule --workers 2 --policy round-robin --run run --device ref --as sh <configs.jsonl >all.sh
     # the script up to and with its fifth sub-epoch, as if it had been ended there
     awk '/^subepoch 6 / { exit } { print }' all.sh >part.sh
     sh part.sh
     rm run/log.jsonl
     schedule --workers 2 --run run <configs.jsonl >rest
     [ "$(jq -c 'select(.task == "init")' rest | wc -l)" -eq 0 ]
-    [ "$(head -n 1 rest | jq '.visits')" -eq $((24 - $(jq -r 'select(.subepoch != null and .subepoch > 0 and .subepoch < 6) | .id' <(schedule --workers 2 <configs.jsonl) | wc -l))) ]
+    [ "$(head -n 1 rest | jq '.visits')" -eq $((24 - $(jq -r 'select(.subepoch != null and .subepoch > 0 and .subepoch < 6) | .id' <(schedule --policy round-robin --workers 2 <configs.jsonl) | wc -l))) ]
     [ "$(head -n 1 rest | jq -r .costs)" = measured ]
     sh all.sh
     schedule --workers 2 --run run <configs.jsonl >rest
@@ -99,7 +99,7 @@ END
 
 @test "half an evaluation is finished, not begun again; complete but unmerged parts are merged" {
     head -n 1 configs.jsonl >one
-    schedule --workers 1 --run run --device ref --as sh --iterations 1 <one >all.sh
+    schedule --workers 1 --policy round-robin --run run --device ref --as sh --iterations 1 <one >all.sh
     awk '/^subepoch 5 / { exit } { print }' all.sh >part.sh
     sh part.sh
     [ "$(schedule --workers 1 --run run --iterations 1 <one | jq -c 'select(.hop == "visit/1") | [.task,.shard]' | xargs)" = "[eval,val-001]" ]
@@ -115,26 +115,34 @@ END
 }
 
 @test "visit lines in: the same script as from configs; what is done is left out" {
-    schedule --workers 2 --run run --device ref --as sh <configs.jsonl >direct.sh
     hop-visit --run run --add-configs <configs.jsonl
-    schedule --workers 2 --run run <configs.jsonl >plan
-    schedule --workers 2 --run run --device ref --as sh <plan >replayed.sh
-    diff direct.sh replayed.sh
+    for policy in auto round-robin; do
+        schedule --workers 2 --policy $policy --run run --device ref --as sh <configs.jsonl >direct.sh
+        schedule --workers 2 --policy $policy --run run <configs.jsonl >plan
+        schedule --workers 2 --run run --device ref --as sh <plan >replayed.sh
+        diff direct.sh replayed.sh
+    done
     awk '/^subepoch 4 / { exit } { print }' direct.sh | sh
     schedule --workers 2 --run run <plan >left
     jq -c 'select(.task == null and .hop == "visit/1") | [.id,.visit,.shard,.worker,.subepoch]' plan | sort >a
     jq -c 'select(.task == null and .hop == "visit/1") | [.id,.visit,.shard,.worker,.subepoch]' left | sort >b
     [ "$(comm -13 a b | wc -l)" -eq 0 ]
-    [ "$(comm -23 a b | wc -l)" -eq 5 ] || comm -23 a b
+    [ "$(comm -23 a b | wc -l)" -eq 5 ] || { comm -23 a b; false; }
 }
 
 @test "visit lines that break the rules are refused" {
     hop-visit --run run --add-configs <configs.jsonl
-    schedule --workers 2 --run run <configs.jsonl | grep -v init >plan
+    schedule --workers 2 --policy round-robin --run run <configs.jsonl | grep -v init >plan
     sed 's/"worker":"w1"/"worker":"w0"/' plan >bad
     run_err 1 'its worker has two visits' schedule --workers 2 --run run <bad
+    # without barriers that is no error: they come one after the other
+    sed 's/"worker":"w1"/"worker":"w0"/; s/"barriers":true,//' plan >slow
+    schedule --workers 2 --run run <slow >got
+    [ "$(head -n 1 got | jq '.makespan_s > 1.6 * '"$(head -n 1 plan | jq .makespan_s)")" = true ]
     sed '/"c1","visit":2,/d' plan >bad
     run_err 1 'c1: visit 3 .*out of order' schedule --workers 2 --run run <bad
+    sed '/"c1","visit":2,/s/train-001/train-000/' plan >bad
+    run_err 1 'c1: visit 2 on train-000 .*it was on this shard in this iteration' schedule --workers 2 --run run <bad
     sed 's/"worker":"w1"/"worker":"w7"/' plan >bad
     run_err 1 'there is no worker "w7"' schedule --workers 2 --run run <bad
     sed 's/"train-001"/"train-009"/' plan >bad
@@ -167,7 +175,7 @@ END
 }
 
 @test "the script: a failing visit lets the others end, then stops, names itself and what to do" {
-    schedule --workers 3 --run run --device ref --as sh <configs.jsonl >script.sh
+    schedule --workers 3 --policy round-robin --run run --device ref --as sh <configs.jsonl >script.sh
     mv data/train-001.safetensors away
     run --separate-stderr -1 env HOP_AGAIN='sh script.sh' sh script.sh
     [[ $stderr == *"failed: hop-visit --run run --id c2 --visit 1 --shard train-001 --worker w1 (exit 1)"* ]]
@@ -222,11 +230,138 @@ END
     head -n 2 configs.jsonl >two
     schedule --workers 2 --run run --device ref --iterations 1 --as sh <two >script.sh
     run --separate-stderr -0 env HOP_PROGRESS=1 sh script.sh
-    [[ $stderr == *"sub-epoch 1/"*", visits 2/10, 0:00:"*" elapsed, 0:"*" to go"* ]]
+    [[ $stderr == *"visits 1/10, 0:00:"*" elapsed, 0:"*" to go"* ]]
     [ "$(printf '%s\n' "$stderr" | tail -n 1 | grep -c 'visits 10/10')" -eq 1 ]
     run --separate-stderr -0 sh script.sh
     [ -z "$stderr" ]
     [ -z "$output" ]
+    schedule --workers 2 --policy round-robin --run other --device ref --iterations 1 --as sh <two >script.sh
+    run --separate-stderr -0 env HOP_PROGRESS=1 sh script.sh
+    [[ $stderr == *"sub-epoch 1/"*", visits 2/10, 0:00:"*" elapsed, 0:"*" to go"* ]]
+}
+
+@test "the script without barriers: a failing visit is the last to begin; what ran beside it ends" {
+    schedule --workers 3 --run run --device ref --as sh <configs.jsonl >script.sh
+    mv data/train-001.safetensors away
+    run --separate-stderr -1 env HOP_AGAIN='sh script.sh' sh script.sh
+    [[ $stderr == *"failed: hop-visit --run run --id c"*" --shard train-001 --worker w1 (exit 1)"* ]]
+    [[ $stderr == *"to go on: sh script.sh"* ]]
+    no_leftovers run
+    mv away data/train-001.safetensors
+    sh script.sh
+    [ "$(schedule --workers 3 --run run <configs.jsonl | wc -l)" -eq 1 ]
+}
+
+@test "the script without barriers: a visit whose shell is killed is tried again" {
+    # hop-train kills the shell that hop-visit's shell is, once
+    mkdir bin
+    cat >bin/hop-visit <<END
+#!/bin/sh
+case "\$* " in
+*"--id c1 --visit 2 --shard train"*) [ -e killed ] || { touch killed; kill -9 \$PPID; exit 1; } ;;
+esac
+exec "$HOP_BUILD/bin/hop-visit" "\$@"
+END
+    chmod +x bin/hop-visit
+    schedule --workers 2 --run run --device ref --iterations 1 --as sh <configs.jsonl >script.sh
+    PATH=$PWD/bin:$PATH sh script.sh
+    [ -e killed ]
+    [ "$(schedule --workers 2 --run run --iterations 1 <configs.jsonl | wc -l)" -eq 1 ]
+}
+
+@test "both scripts leave the same models" {
+    schedule --workers 2 --run a --device ref --as sh <configs.jsonl | sh
+    schedule --workers 3 --policy round-robin --run b --device ref --as sh <configs.jsonl | sh
+    same_tensors a b
+    for policy in random longest-first; do
+        rm -r b
+        schedule --workers 3 --policy $policy --run b --device ref --as sh <configs.jsonl | sh
+        same_tensors a b
+    done
+}
+
+@test "--order free: the orders are in plan and model files; what is left after a crash; replay" {
+    tiny_config c5 | sed 's/"until":2/"until":2,"passes":9/' >>configs.jsonl
+    schedule --workers 3 --order free --run a <configs.jsonl >plan
+    [ "$(head -n 1 plan | jq -r .order)" = free ]
+    hop-visit --run a --add-configs <configs.jsonl
+    # every shard once in each iteration
+    [ "$(jq -r 'select(.shard != null and .task == null) | "\(.id) \(.iteration) \(.shard)"' plan | sort | uniq -c | awk '{ print $1 }' | sort | uniq -c | xargs)" = "30 1" ]
+    schedule --workers 3 --run a --device ref --as sh <plan >a.sh
+    # ended in the middle
+    sh a.sh & pid=$!
+    until [ "$(grep -c train/1 a/log.jsonl 2>/dev/null)" -ge 10 ]; do sleep 0.02; done
+    kill -TERM $pid || true
+    wait $pid || true
+    schedule --workers 3 --order free --run a <configs.jsonl >rest
+    hop-visit --run a --restore
+    n=$(grep -c train/1 a/log.jsonl)
+    [ "$(head -n 1 rest | jq .visits)" -eq $((30 - n)) ]
+    { jq -r 'select(.hop == "train/1") | "\(.id) \(.iteration) \(.shard)"' a/log.jsonl
+      jq -r 'select(.shard != null and .task == null) | "\(.id) \(.iteration) \(.shard)"' rest; } | sort | uniq -c | awk '$1 != 1' >twice
+    [ ! -s twice ]
+    # the same plan goes on, and its log replays to the same bytes on other workers, by any policy
+    schedule --workers 3 --run a --device ref --as sh <plan | sh
+    jq -r 'select(.shard != null and .task == null) | "\(.id) \(.visit) \(.shard)"' plan | sort >want
+    jq -r 'select(.hop == "train/1") | "\(.id) \(.visit) \(.shard)"' a/log.jsonl | sort | diff want -
+    for how in "--workers 1 --replay a/log.jsonl" "--workers 2 --policy round-robin --replay plan" "--workers 3 --order free --policy plan"; do
+        rm -rf b
+        # shellcheck disable=SC2086
+        schedule $how --run b --device ref --as sh <configs.jsonl | sh
+        same_tensors a b
+    done
+}
+
+@test "--simulate: invented workers, nothing needed and nothing touched" {
+    hop-schedule -q --simulate --workers 40 <configs.jsonl >plan
+    [ "$(head -n 1 plan | jq -c '[.workers,.configs,.visits,.evals]')" = "[40,4,320,0]" ]
+    [ "$(jq -r 'select(.shard) | .shard' plan | sort -u | wc -l)" -eq 40 ]
+    hop-schedule -q --simulate --workers 40 --as plan <configs.jsonl | diff - <(head -n 1 plan)
+    hop-schedule -q --simulate --workers 40 --examples 100000 --as plan <configs.jsonl >more
+    [ "$(jq -n --slurpfile a plan --slurpfile b more '$b[0].makespan_s > $a[0].makespan_s')" = true ]
+    # with data: their examples, and evaluation
+    hop-schedule -q --simulate --data data --workers 40 --as plan <configs.jsonl >with
+    [ "$(jq -c '[.visits,.evals]' with)" = "[320,320]" ]
+    hop-schedule -q --simulate --workers 10000 --iterations 1 --as plan <configs.jsonl >large
+    [ "$(jq .visits large)" -eq 40000 ]
+    [ "$(ls)" = "$(printf '%s\n' configs.jsonl data large more net.json noval plan single with)" ]
+}
+
+@test "notes: what too few configs waste, how much faster free order would be" {
+    run --separate-stderr -0 hop-schedule --simulate --workers 16 --as plan <configs.jsonl
+    [[ $stderr == *"4 configs cannot keep 16 workers busy: 75 of 100 parts idle; up to 12 more configs cost no time, or take 4 shards and workers"* ]]
+    [ "${#stderr_lines[@]}" -eq 1 ]
+    # the last config would have to wait for its first shard, where the others are, with every hop
+    for i in 1 2 3 4 5 6 7 8; do tiny_config "d$i" | sed "s/\"until\":2/\"until\":1,\"passes\":$((i % 4 == 1 ? 31111 : 1))/"; done >uneven
+    run --separate-stderr -0 hop-schedule --simulate --workers 4 --as plan <uneven
+    [[ $stderr =~ order\ free\ --policy\ auto\ would\ take\ ([0-9.]*)\ s\ instead\ of\ ([0-9.]*)\ s ]]
+    free=$(hop-schedule -q --simulate --workers 4 --order free --as plan <uneven | jq .makespan_s)
+    cyclic=$(hop-schedule -q --simulate --workers 4 --as plan <uneven | jq .makespan_s)
+    [ "$(printf '%.1f %.1f' "$free" "$cyclic")" = "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" ]
+    run --separate-stderr -0 hop-schedule -q --simulate --workers 16 --as plan <configs.jsonl
+    [ -z "$stderr" ]
+}
+
+@test "slots, replicas, speeds, links" {
+    cat >workers <<'END'
+{"name":"big","slots":2,"shards":["train-000","train-001","val-000"]}
+{"name":"slow","speed":0.25,"shards":["train-001","train-002","val-001"]}
+END
+    schedule --workers workers --order free <configs.jsonl >plan
+    # big has two visits at a time, never three, slots are named; shards with replicas use both
+    jq -rs '[.[] | select(.worker == "big")] | [.[] | .slot] | unique | @csv' plan | grep -qx 0,1
+    jq -es '[.[] | select(.start_s)] as $v | all($v[]; . as $x | ([$v[] | select(.worker == $x.worker and .start_s <= $x.start_s and .start_s + .expect_s > $x.start_s + 1e-6)] | length) <= (if $x.worker == "big" then 2 else 1 end))' plan
+    [ "$(jq -r 'select(.shard == "train-002") | .worker' plan | sort -u)" = slow ]
+    # the link: 2 MB/s for a model of 59 weights adds little, 20 bytes/s adds much
+    sed 's/"slots":2/"slots":2,"bytes_per_s":2e6/' workers >quick
+    sed 's/"slots":2/"slots":2,"bytes_per_s":20/' workers >sluggish
+    a=$(schedule --workers quick --as plan <configs.jsonl | jq .makespan_s)
+    b=$(schedule --workers sluggish --as plan <configs.jsonl | jq .makespan_s)
+    [ "$(jq -n "$b > 10 * $a")" = true ]
+    sed 's/"speed":0.25/"speed":0/' workers >bad
+    run_err 1 'bad:2: "speed" 0 is out of range' schedule --workers bad <configs.jsonl
+    sed 's/"slots":2/"slots":65/' workers >bad
+    run_err 1 'bad:1: "slots" 65 is out of range' schedule --workers bad <configs.jsonl
 }
 
 @test "workers files: who has what, where" {
@@ -280,12 +415,18 @@ bad_workers()
     run_err 1 'stdin:1: not valid JSON' hop-schedule --data single <<<'x'
     run_err 1 'cannot be used as a file name' hop-schedule --data single <<<'{"hop":"config/1","id":"a/b"}'
     run_err 1 'nix.json: cannot open' hop-schedule --data single < <(sed 's/net.json/nix.json/' configs.jsonl)
-    run_err 2 'order: unknown order "free" \(known: cyclic\)' hop-schedule --data single --order free <configs.jsonl
-    run_err 2 'policy: unknown policy "best" \(known: round-robin\)' hop-schedule --data single --policy best <configs.jsonl
-    run_err 2 'as: unknown form "slurm" \(known: json, sh\)' hop-schedule --data single --as slurm <configs.jsonl
+    run_err 2 'order: unknown order "nix" \(known: cyclic, free\)' hop-schedule --data single --order nix <configs.jsonl
+    run_err 2 'policy: unknown policy "best" \(known: auto, round-robin, random, longest-first, FILE\)' hop-schedule --data single --policy best <configs.jsonl
+    run_err 2 'as: unknown form "slurm" \(known: json, plan, sh\)' hop-schedule --data single --as slurm <configs.jsonl
     run_err 2 'run: --as sh is missing|run: is missing' hop-schedule --data single --as sh <configs.jsonl
     run_err 2 'data: is missing' hop-schedule <configs.jsonl
-    run_err 2 'simulate: unknown option' hop-schedule --data single --simulate <configs.jsonl
+    run_err 2 'simulate: goes with --workers' hop-schedule --simulate <configs.jsonl
+    run_err 2 'simulate: goes with --workers, not with --run' hop-schedule --simulate --workers 2 --run run <configs.jsonl
+    run_err 2 'simulate: makes no script' hop-schedule --simulate --workers 2 --as sh <configs.jsonl
+    run_err 1 'nix: cannot open' hop-schedule --data single --replay nix <configs.jsonl
+    echo '{"hop":"train/1","id":"c1","visit":1,"shard":"train-007"}' >log
+    run_err 1 'log:1: the data have no train shard "train-007"' hop-schedule --data single --replay log <configs.jsonl
+    run_err 2 'replay: and a file as --policy exclude' hop-schedule --data single --policy log --replay log <configs.jsonl
     run_err 1 'stdout: cannot write' bash -c 'hop-schedule --data single <configs.jsonl >/dev/full'
     hop-visit --run run --add-configs <configs.jsonl
     run_err 1 'id "c1" is in run/configs.jsonl with another "lr"' hop-schedule --data single --run run < <(sed 's/0\.01/0.02/' configs.jsonl)

@@ -39,6 +39,7 @@ options:
                               that visits start faster
       --eval-every N          evaluate every N iterations and after the last (1)
       --eval-train            evaluate on the train shards too
+      --order NAME            cyclic or free, as for hop-schedule
       --policy NAME           as for hop-schedule
       --best METRIC           keep each config's best state by METRIC in RUN/best
                               (val: its accuracy, or loss); none = do not
@@ -96,7 +97,7 @@ while [ $# -gt 0 ]; do
     -d) option=--device ;;
     esac
     case $option in
-    --output | --data | --workers | --engine | --device | --keep | --eval-every | --best | --policy | --retries | --nets)
+    --output | --data | --workers | --engine | --device | --keep | --eval-every | --best | --order | --policy | --retries | --nets)
         [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
@@ -121,7 +122,7 @@ while [ $# -gt 0 ]; do
         [ "$value" = 0 ] || every=$value
         ;;
     --best) best=$value ;;
-    --workers | --device | --keep | --policy | --retries | --nets)
+    --workers | --device | --keep | --order | --policy | --retries | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
     --eval-train) plan="$plan $option" ;;
@@ -211,14 +212,14 @@ last=$run/jobs/last.jsonl
 script=$run/jobs/next.sh
 rm -f "$last"
 schedule() { # OPTIONS...
-    eval "hop-schedule --run \"\$run\" --data \"\$data\" $quiet $plan \"\$@\""
+    eval "hop-schedule --run \"\$run\" --data \"\$data\" $plan \"\$@\""
 }
 
 # Evaluations of present states that are due and not done, though hop-search has what it needs: one
 # on train, when a run died right after that on val. Visits that come after training are not meant.
 left_open() {
     [ -e "$run/configs.jsonl" ] || return 0
-    schedule --as json <"$run/configs.jsonl" >"$run/jobs/left.jsonl" || return
+    schedule -q --as json <"$run/configs.jsonl" >"$run/jobs/left.jsonl" || return
     awk '!/^\{"hop":"visit\/1"/ || !match($0, /"id":"[^"]*"/) { next }
         { id = substr($0, RSTART, RLENGTH) }
         !/"task":"eval"/ { is_trained[id] = 1 }
@@ -238,8 +239,8 @@ while :; do
         die 1 "$run: hop-search still asks for configs that hop-schedule takes for done (is --eval-every 0? does --metric need --eval-train?)"
     fi
     cp "$next" "$last" || exit 1
-    schedule --as sh $verbose <"$next" >"$script" || exit
-    schedule --as json <"$next" >>"$run/schedule.jsonl" || exit
+    schedule --as sh $quiet $verbose <"$next" >"$script" || exit
+    schedule -q --as json <"$next" >>"$run/schedule.jsonl" || exit
     [ -n "$caught" ] && exit $((128 + caught))
     sh "$script" &
     pid=$!

@@ -1,10 +1,13 @@
-/* sh - a POSIX script: models are made, then one sub-epoch after another runs through GNU parallel.
+/* sh - a POSIX script: models are made, then visits run through GNU parallel: one sub-epoch after
+ * another where the plan has barriers, else each as soon as its config and a slot of its worker are
+ * free (flow.h).
  *
  * The script may be ended and started again at any time, since every command in it is skipped when
  * it is done. Commands are whole lines, so that nothing of them passes through parallel's own
  * quoting; parallel gets /bin/sh to run them, whatever the user's shell is.
  */
 #include "schedule/emitters.h"
+#include "schedule/flow.h"
 
 static const char head[] =
     "HOP_NL='\n'\n"
@@ -37,10 +40,13 @@ static const char body[] =
     "# Without /sys GNU parallel asks lscpu, which then complains; -j is given, so this is no guess.\n"
     "[ -e /sys/devices/system/cpu ] || export PARALLEL_LSCPU='CPU(s): 1'\n"
     "\n"
-    "# A signal ends the visits that run (parallel passes it on), then the script.\n"
+    "# A signal ends the visits that run (parallel passes it on), then the script. Who reads from a\n"
+    "# pipe then is woken up by a line.\n"
+    "is_reading=\n"
     "catch() {\n"
     "    caught=$1\n"
     "    [ -z \"$pid\" ] || kill -TERM \"$pid\" 2>/dev/null\n"
+    "    [ -z \"$is_reading\" ] || echo caught >&3\n"
     "}\n"
     "trap 'catch 1' HUP\n"
     "trap 'catch 2' INT\n"
@@ -99,10 +105,19 @@ static const char body[] =
     "    [ -z \"$outcome\" ] || printf '%s\\n' \"$outcome\" | while IFS= read -r line; do "
     "say \"$line\"; done\n"
     "    [ -n \"$outcome\" ] || say \"GNU parallel did not end well\"\n"
-    "    say \"the rest of this sub-epoch is done; to go on: $again\"\n"
+    "    say \"what ran beside it is done; to go on: $again\"\n"
     "    [ \"$n_failed\" -eq 0 ] || exit 1\n"
     "    exit 75\n"
     "}\n"
+    "\n"
+    "need hop-visit\n"
+    "need parallel\n"
+    "case $(parallel --will-cite --version 2>/dev/null) in\n"
+    "\"GNU parallel\"*) ;;\n"
+    "*) say \"the parallel found by PATH is not GNU parallel\"; exit 1 ;;\n"
+    "esac\n";
+
+static const char subepochs[] =
     "\n"
     "# subepoch NUMBER N PERMILLE: N visits; after them PERMILLE of the expected time is over.\n"
     "n_visited=0\n"
@@ -117,30 +132,22 @@ static const char body[] =
     "        \"$(clock $((spent * (1000 - $3) / ($3 > 0 ? $3 : 1))))\" >&2\n"
     "    midline=1\n"
     "    if [ ! -t 2 ] || [ \"$1\" -eq \"$n_subepochs\" ]; then end_line; fi\n"
-    "}\n"
-    "\n"
-    "need hop-visit\n"
-    "need parallel\n"
-    "case $(parallel --will-cite --version 2>/dev/null) in\n"
-    "\"GNU parallel\"*) ;;\n"
-    "*) say \"the parallel found by PATH is not GNU parallel\"; exit 1 ;;\n"
-    "esac\n";
+    "}\n";
 
 static void
 add_top(const struct hop_emit_in *in, struct hop_str *out)
 {
     hop_str_addf(out,
                  "#!/bin/sh\n"
-                 "# Made by hop-schedule: %zu configs, %zu visits and %zu evaluations in %lld "
-                 "sub-epochs on %zu workers.\n"
+                 "# Made by hop-schedule: %zu configs, %zu visits and %zu evaluations on %zu "
+                 "workers.\n"
                  "# End it and start it again as you like: what is done is skipped.\n",
                  in->tasks->n, in->plan->n_train_visits, in->plan->n - in->plan->n_train_visits,
-                 (long long)in->plan->n_subepochs, in->workers->n);
+                 in->workers->n);
     hop_str_add(out, head);
     hop_str_add(out, "run=");
     hop_str_quote(out, in->run);
-    hop_str_addf(out, "\nretries=%lld\nn_subepochs=%lld\nn_visits=%zu\n", (long long)in->retries,
-                 (long long)in->plan->n_subepochs, in->plan->n);
+    hop_str_addf(out, "\nretries=%lld\nn_visits=%zu\n", (long long)in->retries, in->plan->n);
     hop_str_add(out, body);
 }
 
@@ -202,10 +209,16 @@ emit(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
     add_top(in, out);
     if ((rc = add_births(in, out, e)))
         return rc;
-    while (i < in->plan->n)
-        i = add_subepoch(in, i, out);
+    if (in->plan->has_barriers) {
+        hop_str_addf(out, "\nn_subepochs=%lld\n", (long long)in->plan->n_subepochs);
+        hop_str_add(out, subepochs);
+        while (i < in->plan->n)
+            i = add_subepoch(in, i, out);
+    } else if ((rc = hop_emit_flow(in, out, e))) {
+        return rc;
+    }
     return hop_str_check(out, e);
 }
 
 const struct hop_emitter hop_emitter_sh = {
-    "sh", "a script: one sub-epoch after another with GNU parallel", emit};
+    "sh", "a script that runs the visits with GNU parallel", emit};

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-const struct hop_emitter *const hop_emitters[] = {&hop_emitter_json, &hop_emitter_sh, NULL};
+const struct hop_emitter *const hop_emitters[] = {&hop_emitter_json, &hop_emitter_plan,
+                                                 &hop_emitter_sh, NULL};
 
 int
 hop_emitter_find(const char *name, const struct hop_emitter **out, struct hop_err *e)

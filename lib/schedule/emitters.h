@@ -28,11 +28,14 @@ struct hop_emitter {
     int (*emit)(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e);
 };
 extern const struct hop_emitter *const hop_emitters[]; /* NULL-ended; the first is the default */
-extern const struct hop_emitter hop_emitter_json, hop_emitter_sh;
+extern const struct hop_emitter hop_emitter_json, hop_emitter_plan, hop_emitter_sh;
 
 /* hop_emitter_find - by name. Err: HOP_EARG listing the known ones. */
 int hop_emitter_find(const char *name, const struct hop_emitter **out, struct hop_err *e)
     HOP_MUSTUSE;
+
+/* hop_emit_plan - the plan/1 line. */
+int hop_emit_plan(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_emit_visit - the whole command of one visit, on one line, every word quoted: hop-visit here,
  * with hop-train or hop-eval here or behind ssh as its filter. $HOP_NL must hold a newline. */

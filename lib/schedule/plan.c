@@ -1,6 +1,7 @@
 #include "schedule/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -8,6 +9,17 @@ size_t
 hop_cyclic_shard(size_t place, int64_t visit, size_t p)
 {
     return (place % p + (size_t)(visit - 1) % p) % p;
+}
+
+size_t
+hop_cyclic_next(const char *seen, size_t shard, size_t p)
+{
+    size_t i;
+
+    for (i = 0; seen && i < p; i++)
+        if (!seen[(shard + i) % p])
+            return (shard + i) % p;
+    return shard % p;
 }
 
 bool
@@ -38,17 +50,41 @@ hop_sched_make(const struct hop_policy *policy, const struct hop_sched_in *in,
 {
     int rc;
 
-    *plan = (struct hop_sched){0};
+    *plan = (struct hop_sched){.has_barriers = policy->has_barriers};
     if ((rc = policy->fill(in, plan, e)) || (rc = hop_sched_check(in, plan, e)) ||
         (rc = hop_sched_reckon(in, plan, e)))
         hop_sched_clear(plan);
     return rc;
 }
 
-/* What hop_sched_check remembers of a config and a worker. */
+double
+hop_sched_cost(const struct hop_sched_in *in, size_t task, size_t shard, size_t worker,
+               bool is_eval)
+{
+    const struct hop_sched_task *t = &in->tasks[task];
+    const struct hop_sched_worker *w = &in->workers[worker];
+    double work_s = !is_eval && in->cost_s
+                        ? in->cost_s[task * in->n_train + shard]
+                        : (double)in->shards[shard].examples * (is_eval ? t->eval_s : t->train_s);
+
+    return in->visit_s + t->bytes * w->s_per_byte * (is_eval ? 1 : 2) + work_s / w->speed;
+}
+
+/* ---- 1 the rules ---- */
+
+/* What hop_sched_check remembers of a config. */
 struct last {
     int64_t visit;                 /* trained so far */
     int64_t trained_in, tested_in; /* sub-epochs */
+};
+
+struct checking {
+    const struct hop_sched_in *in;
+    bool has_barriers;
+    struct last *tasks;
+    char *seen;       /* [n_tasks][n_train] in the iteration under way */
+    int64_t *busy_in; /* [n_workers] the sub-epoch of its last visit, */
+    size_t *n_busy;   /* and how many it has there */
 };
 
 static int
@@ -61,24 +97,44 @@ refuse(const struct hop_sched_in *in, const struct hop_sched_visit *v, const cha
 }
 
 static int
-check_visit(const struct hop_sched_in *in, const struct hop_sched_visit *v, struct last *task,
-            int64_t *busy_in, struct hop_err *e)
+check_worker(struct checking *c, const struct hop_sched_visit *v, struct hop_err *e)
 {
-    if (*busy_in == v->subepoch)
-        return refuse(in, v, "its worker has two visits", e);
-    *busy_in = v->subepoch;
+    if (c->busy_in[v->worker] != v->subepoch)
+        c->n_busy[v->worker] = 0;
+    c->busy_in[v->worker] = v->subepoch;
+    if (++c->n_busy[v->worker] <= c->in->workers[v->worker].n_slots)
+        return HOP_OK;
+    return refuse(c->in, v, c->in->workers[v->worker].n_slots == 1 ? "its worker has two visits"
+                            : "its worker has more visits than slots", e);
+}
+
+static int
+check_visit(struct checking *c, const struct hop_sched_visit *v, struct hop_err *e)
+{
+    const struct hop_sched_in *in = c->in;
+    struct last *task = &c->tasks[v->task];
+    char *seen = c->seen + v->task * in->n_train;
+    int rc;
+
+    if (c->has_barriers && (rc = check_worker(c, v, e)))
+        return rc;
     if (v->is_eval) {
-        if (v->visit != task->visit || task->trained_in == v->subepoch)
+        if (v->visit != task->visit || (c->has_barriers && task->trained_in == v->subepoch))
             return refuse(in, v, "evaluates a state that is not there", e);
         task->tested_in = v->subepoch;
         return HOP_OK;
     }
     if (v->visit != task->visit + 1)
         return refuse(in, v, "out of order", e);
-    if (task->trained_in == v->subepoch || task->tested_in == v->subepoch)
+    if (c->has_barriers && (task->trained_in == v->subepoch || task->tested_in == v->subepoch))
         return refuse(in, v, "its config is elsewhere then", e);
     if (v->shard >= in->n_train)
         return refuse(in, v, "not a shard to train on", e);
+    if (task->visit % (int64_t)in->n_train == 0)
+        memset(seen, 0, in->n_train);
+    if (seen[v->shard])
+        return refuse(in, v, "it was on this shard in this iteration", e);
+    seen[v->shard] = 1;
     task->visit = v->visit;
     task->trained_in = v->subepoch;
     return HOP_OK;
@@ -87,96 +143,219 @@ check_visit(const struct hop_sched_in *in, const struct hop_sched_visit *v, stru
 int
 hop_sched_check(const struct hop_sched_in *in, const struct hop_sched *plan, struct hop_err *e)
 {
-    struct last *tasks = hop_alloc(in->n_tasks, sizeof *tasks, e);
-    int64_t *busy_in = hop_alloc(in->n_workers, sizeof *busy_in, e), before = 1;
+    struct checking c = {in, plan->has_barriers, hop_alloc(in->n_tasks, sizeof *c.tasks, e),
+                         hop_alloc(in->n_tasks, in->n_train, e),
+                         hop_alloc(in->n_workers, sizeof *c.busy_in, e),
+                         hop_alloc(in->n_workers, sizeof *c.n_busy, e)};
+    int64_t before = 1;
     size_t i;
-    int rc = tasks && busy_in ? HOP_OK : HOP_ENOMEM;
+    int rc = c.tasks && c.seen && c.busy_in && c.n_busy ? HOP_OK : HOP_ENOMEM;
 
-    for (i = 0; i < in->n_tasks && !rc; i++)
-        tasks[i].visit = in->tasks[i].visits;
+    for (i = 0; i < in->n_tasks && !rc; i++) {
+        c.tasks[i].visit = in->tasks[i].visits;
+        if (in->tasks[i].seen)
+            memcpy(c.seen + i * in->n_train, in->tasks[i].seen, in->n_train);
+    }
     for (i = 0; i < plan->n && !rc; i++) {
-        if (plan->v[i].subepoch < before)
+        if (c.has_barriers && plan->v[i].subepoch < before)
             rc = refuse(in, &plan->v[i], "sub-epochs must rise", e);
         else
-            rc = check_visit(in, &plan->v[i], &tasks[plan->v[i].task],
-                             &busy_in[plan->v[i].worker], e);
+            rc = check_visit(&c, &plan->v[i], e);
         before = plan->v[i].subepoch;
     }
-    free(tasks);
-    free(busy_in);
+    free(c.tasks);
+    free(c.seen);
+    free(c.busy_in);
+    free(c.n_busy);
     return rc;
 }
 
-/* Seconds of work of each worker, and of each config as if it had all workers to itself. */
-struct work {
-    double *workers, *tasks, *tests; /* tests: the longest evaluation since the last training */
+/* ---- 2 times ---- */
+
+/* Where a config or a slot is in time, and how long the chain of visits to there is. */
+struct at {
+    double s;
+    int64_t depth;
+};
+
+struct reckoning {
+    const struct hop_sched_in *in;
+    struct hop_sched *plan;
+    double *alone;     /* [n_workers] seconds of work that only it can do */
+    double *tasks;     /* [n_tasks] of each config, as if it had all workers to itself */
+    double *tests;     /* [n_tasks] the longest evaluation since the last training */
+    struct at *state;  /* [n_tasks] when the last training is over, */
+    struct at *tested; /* [n_tasks] and the evaluations since */
+    struct at *slots;  /* all slots; those of worker w from first[w] on */
+    size_t *first;     /* [n_workers + 1] */
+    double all, sum;   /* work: at the least, and of this plan */
 };
 
 static void
-add_work(struct work *w, const struct hop_sched_visit *v)
+reckoning_clear(struct reckoning *r)
 {
-    w->workers[v->worker] += v->expect_s;
+    free(r->alone);
+    free(r->tasks);
+    free(r->tests);
+    free(r->state);
+    free(r->tested);
+    free(r->slots);
+    free(r->first);
+}
+
+static int
+reckoning_init(struct reckoning *r, const struct hop_sched_in *in, struct hop_sched *plan,
+               struct hop_err *e)
+{
+    size_t i;
+
+    *r = (struct reckoning){.in = in, .plan = plan};
+    r->alone = hop_alloc(in->n_workers, sizeof *r->alone, e);
+    r->tasks = hop_alloc(in->n_tasks, sizeof *r->tasks, e);
+    r->tests = hop_alloc(in->n_tasks, sizeof *r->tests, e);
+    r->state = hop_alloc(in->n_tasks, sizeof *r->state, e);
+    r->tested = hop_alloc(in->n_tasks, sizeof *r->tested, e);
+    r->first = hop_alloc(in->n_workers + 1, sizeof *r->first, e);
+    for (i = 0; r->first && i < in->n_workers; i++)
+        r->first[i + 1] = r->first[i] + in->workers[i].n_slots;
+    r->slots = r->first ? hop_alloc(r->first[in->n_workers], sizeof *r->slots, e) : NULL;
+    return r->alone && r->tasks && r->tests && r->state && r->tested && r->slots ? HOP_OK
+                                                                                 : HOP_ENOMEM;
+}
+
+/* What v adds to the lower bounds; where several workers hold the shard, the fastest counts. */
+static void
+add_work(struct reckoning *r, const struct hop_sched_visit *v)
+{
+    const struct hop_sched_shard *s = &r->in->shards[v->shard];
+    double cost, least = v->expect_s;
+    size_t i;
+
+    for (i = 0; s->n_workers > 1 && i < s->n_workers; i++) {
+        cost = hop_sched_cost(r->in, v->task, v->shard, s->workers[i], v->is_eval);
+        least = cost < least ? cost : least;
+    }
+    if (s->n_workers == 1)
+        r->alone[v->worker] += least;
+    r->all += least;
+    r->sum += v->expect_s;
     if (!v->is_eval) {
-        w->tasks[v->task] += w->tests[v->task] + v->expect_s;
-        w->tests[v->task] = 0;
-    } else if (v->expect_s > w->tests[v->task]) {
-        w->tests[v->task] = v->expect_s;
+        r->tasks[v->task] += r->tests[v->task] + least;
+        r->tests[v->task] = 0;
+    } else if (least > r->tests[v->task]) {
+        r->tests[v->task] = least;
     }
 }
 
 static void
-set_times(const struct hop_sched_in *in, struct hop_sched *plan, struct work *w)
+lift(struct at *a, double s, int64_t depth)
 {
-    double start_s = 0, longest_s = 0, sum_s = 0;
+    a->s = s > a->s ? s : a->s;
+    a->depth = depth > a->depth ? depth : a->depth;
+}
+
+/* As early as the visits before it let v begin. */
+static void
+place_visit(struct reckoning *r, struct hop_sched_visit *v)
+{
+    size_t i, best = r->first[v->worker], end = r->first[v->worker + 1];
+    struct at begin = r->state[v->task];
+
+    for (i = best + 1; i < end; i++)
+        if (r->slots[i].s < r->slots[best].s)
+            best = i;
+    lift(&begin, r->slots[best].s, r->slots[best].depth);
+    if (!v->is_eval)
+        lift(&begin, r->tested[v->task].s, r->tested[v->task].depth);
+    v->slot = (uint16_t)(best - r->first[v->worker]);
+    v->start_s = begin.s;
+    if (!r->plan->has_barriers)
+        v->subepoch = begin.depth + 1;
+    r->slots[best] = (struct at){begin.s + v->expect_s, begin.depth + 1};
+    lift(v->is_eval ? &r->tested[v->task] : &r->state[v->task], begin.s + v->expect_s,
+          begin.depth + 1);
+}
+
+static void
+set_times(struct reckoning *r)
+{
+    struct hop_sched *plan = r->plan;
+    double barrier_s = 0;
     struct hop_sched_visit *v;
-    size_t i;
+    size_t i, k;
 
     for (i = 0; i < plan->n; i++) {
         v = &plan->v[i];
-        if (i && v->subepoch != v[-1].subepoch) {
-            start_s += longest_s;
-            longest_s = 0;
+        if (plan->has_barriers && i && v->subepoch != v[-1].subepoch) {
+            barrier_s = plan->makespan_s;
+            for (k = 0; k < r->first[r->in->n_workers]; k++)
+                r->slots[k].s = barrier_s;
         }
-        if (!i || v->subepoch != v[-1].subepoch)
+        if (plan->has_barriers && (!i || v->subepoch != v[-1].subepoch))
             plan->n_subepochs++;
         if (v->expect_s <= 0)
-            v->expect_s = in->visit_s + (double)in->shards[v->shard].examples *
-                                            (v->is_eval ? in->tasks[v->task].eval_s
-                                                        : in->tasks[v->task].train_s);
-        v->start_s = start_s;
-        longest_s = v->expect_s > longest_s ? v->expect_s : longest_s;
-        sum_s += v->expect_s;
+            v->expect_s = hop_sched_cost(r->in, v->task, v->shard, v->worker, v->is_eval);
+        place_visit(r, v);
+        if (!plan->has_barriers && v->subepoch > plan->n_subepochs)
+            plan->n_subepochs = v->subepoch;
+        if (v->start_s + v->expect_s > plan->makespan_s)
+            plan->makespan_s = v->start_s + v->expect_s;
         plan->n_train_visits += !v->is_eval;
-        add_work(w, v);
+        add_work(r, v);
     }
-    plan->makespan_s = start_s + longest_s;
-    plan->idle_frac =
-        plan->makespan_s > 0 ? 1 - sum_s / ((double)in->n_workers * plan->makespan_s) : 0;
+}
+
+static int
+by_start(const void *a, const void *b)
+{
+    const struct hop_sched_visit *x = a, *y = b;
+
+    if (x->start_s != y->start_s)
+        return x->start_s < y->start_s ? -1 : 1;
+    if (x->subepoch != y->subepoch) /* visits that take no time */
+        return x->subepoch < y->subepoch ? -1 : 1;
+    return x->worker != y->worker ? (x->worker < y->worker ? -1 : 1) : x->slot - y->slot;
+}
+
+static void
+sort_by_start(struct hop_sched *plan)
+{
+    size_t i;
+
+    for (i = 1; i < plan->n; i++)
+        if (by_start(&plan->v[i - 1], &plan->v[i]) > 0) {
+            qsort(plan->v, plan->n, sizeof *plan->v, by_start);
+            return;
+        }
 }
 
 int
 hop_sched_reckon(const struct hop_sched_in *in, struct hop_sched *plan, struct hop_err *e)
 {
-    struct work w = {hop_alloc(in->n_workers, sizeof(double), e),
-                     hop_alloc(in->n_tasks, sizeof(double), e),
-                     hop_alloc(in->n_tasks, sizeof(double), e)};
+    struct reckoning r;
+    double bound;
     size_t i;
-    int rc = w.workers && w.tasks && w.tests ? HOP_OK : HOP_ENOMEM;
+    int rc = reckoning_init(&r, in, plan, e);
 
     plan->n_subepochs = 0;
     plan->n_train_visits = 0;
-    plan->lower_bound_s = 0;
+    plan->makespan_s = 0;
     if (!rc) {
-        set_times(in, plan, &w);
+        set_times(&r);
+        if (!plan->has_barriers)
+            sort_by_start(plan);
+        bound = r.all / (double)r.first[in->n_workers];
         for (i = 0; i < in->n_workers; i++)
-            if (w.workers[i] > plan->lower_bound_s)
-                plan->lower_bound_s = w.workers[i];
+            if (r.alone[i] / (double)in->workers[i].n_slots > bound)
+                bound = r.alone[i] / (double)in->workers[i].n_slots;
         for (i = 0; i < in->n_tasks; i++)
-            if (w.tasks[i] + w.tests[i] > plan->lower_bound_s)
-                plan->lower_bound_s = w.tasks[i] + w.tests[i];
+            if (r.tasks[i] + r.tests[i] > bound)
+                bound = r.tasks[i] + r.tests[i];
+        plan->lower_bound_s = bound;
+        plan->idle_frac = plan->makespan_s > 0
+                              ? 1 - r.sum / ((double)r.first[in->n_workers] * plan->makespan_s)
+                              : 0;
     }
-    free(w.workers);
-    free(w.tasks);
-    free(w.tests);
+    reckoning_clear(&r);
     return rc;
 }

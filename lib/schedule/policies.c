@@ -5,7 +5,9 @@
 
 #include "base/str.h"
 
-const struct hop_policy *const hop_policies[] = {&hop_policy_round_robin, NULL};
+const struct hop_policy *const hop_policies[] = {
+    &hop_policy_auto,          &hop_policy_round_robin, &hop_policy_random,
+    &hop_policy_longest_first, &hop_policy_file,        NULL};
 
 int
 hop_policy_find(const char *name, const struct hop_policy **out, struct hop_err *e)

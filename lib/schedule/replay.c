@@ -9,7 +9,7 @@
 /* One line of the input to where it belongs. */
 static int
 take_line(struct hop_json *take, const char *where, struct hop_configs *configs,
-          struct hop_json **visits, struct hop_err *e)
+          struct hop_json **visits, bool *has_barriers, struct hop_err *e)
 {
     int rc = HOP_OK;
 
@@ -18,6 +18,7 @@ take_line(struct hop_json *take, const char *where, struct hop_configs *configs,
             *visits = hop_json_array();
         hop_json_push(*visits, take);
     } else if (hop_record_is(take, "plan/1")) {
+        *has_barriers = hop_json_bool(hop_json_get(take, "barriers"));
         hop_json_free(take);
     } else if ((rc = hop_configs_add(configs, take, where, e))) {
         hop_json_free(take);
@@ -30,17 +31,19 @@ take_line(struct hop_json *take, const char *where, struct hop_configs *configs,
 
 int
 hop_replay_read(int fd, const char *where, struct hop_configs *configs, struct hop_json **visits,
-                struct hop_err *e)
+                bool *has_barriers, struct hop_err *e)
 {
     struct hop_jsonl *r = hop_jsonl_open(fd, where, e);
     struct hop_json *line;
     int rc;
 
     *visits = NULL;
+    *has_barriers = false;
     if (!r)
         return HOP_EIO;
     while (!(rc = hop_jsonl_next(r, &line, e)))
-        if ((rc = take_line(line, hop_jsonl_place(r), configs, visits, e)))
+        if ((rc = take_line(line, hop_jsonl_place(r), configs, visits,
+                            has_barriers, e)))
             break;
     hop_jsonl_close(r);
     return rc == HOP_EOF ? HOP_OK : rc;
@@ -107,7 +110,7 @@ find_names(const struct hop_json *j, const struct hop_sched_in *in,
     if ((at = hop_workers_find(workers, worker)) < 0)
         return hop_fail(e, HOP_EFORMAT, where, "give the same --workers",
                         "there is no worker \"%s\"", worker);
-    v->worker = (size_t)at;
+    v->worker = (uint32_t)at;
     return HOP_OK;
 }
 
@@ -129,7 +132,7 @@ add_line(const struct hop_json *j, const struct hop_sched_in *in,
     if (!strcmp(task, "init") || (at = find_task(in, id)) < 0)
         return HOP_OK;
     t = &in->tasks[at];
-    v.task = (size_t)at;
+    v.task = (uint32_t)at;
     v.is_eval = !strcmp(task, "eval");
     if ((rc = find_names(j, in, workers, where, &v, e)) ||
         (rc = hop_json_get_int(j, "visit", true, 1, 1e15, where, &v.visit, e)) ||
@@ -144,14 +147,14 @@ add_line(const struct hop_json *j, const struct hop_sched_in *in,
 }
 
 int
-hop_replay_plan(const struct hop_json *visits, const struct hop_sched_in *in,
+hop_replay_plan(const struct hop_json *visits, bool has_barriers, const struct hop_sched_in *in,
                 const struct hop_workers *workers, const char *where, struct hop_sched *plan,
                 struct hop_err *e)
 {
     size_t i;
     int rc = HOP_OK;
 
-    *plan = (struct hop_sched){0};
+    *plan = (struct hop_sched){.has_barriers = has_barriers};
     for (i = 0; i < hop_json_len(visits) && !rc; i++)
         rc = add_line(hop_json_at(visits, i), in, workers, where, plan, e);
     if (!rc && !(rc = hop_sched_check(in, plan, e)))

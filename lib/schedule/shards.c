@@ -1,5 +1,6 @@
 #include "schedule/shards.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,33 @@ hop_shard_list_read(const char *dir, struct hop_shard_list *s, struct hop_err *e
     if (rc)
         hop_shard_list_clear(s);
     return rc;
+}
+
+static void
+invent_split(struct hop_shard_list *s, const char *split, size_t n, int64_t examples)
+{
+    size_t i;
+
+    for (i = 0; i < n && examples; i++) {
+        struct hop_shard_ref *ref = &s->v[s->n++];
+
+        snprintf(ref->name, sizeof ref->name, "%s-%03zu", split, i);
+        ref->split = split;
+        ref->examples = examples / (int64_t)n + ((int64_t)i < examples % (int64_t)n);
+    }
+}
+
+int
+hop_shard_list_invent(size_t n, int64_t n_examples, int64_t n_val, struct hop_shard_list *s,
+                      struct hop_err *e)
+{
+    *s = (struct hop_shard_list){.v = hop_alloc(2 * n, sizeof *s->v, e)};
+    if (!s->v)
+        return HOP_ENOMEM;
+    invent_split(s, "train", n, n_examples);
+    s->n_train = s->n;
+    invent_split(s, "val", n, n_val);
+    return HOP_OK;
 }
 
 void

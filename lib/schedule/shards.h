@@ -19,6 +19,11 @@ struct hop_shard_list {
 
 /* hop_shard_list_read - from dir/manifest.json. Err: HOP_EIO, HOP_EFORMAT. */
 int hop_shard_list_read(const char *dir, struct hop_shard_list *s, struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_shard_list_invent - n train shards of n_examples together, and n val shards of n_val (0:
+ * none). Err: HOP_ENOMEM. */
+int hop_shard_list_invent(size_t n, int64_t n_examples, int64_t n_val, struct hop_shard_list *s,
+                          struct hop_err *e) HOP_MUSTUSE;
 void hop_shard_list_clear(struct hop_shard_list *s);
 
 /* hop_shard_list_find - index of the shard called `name`, or -1. */

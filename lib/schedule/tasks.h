@@ -9,12 +9,14 @@
 #include "run/run.h"
 #include "schedule/shards.h"
 #include "schedule/plan.h"
+#include "schedule/workers.h"
 
 struct hop_tasks_in {
     const struct hop_configs *configs; /* the batch, in order */
     const char *run;                   /* or NULL: nothing is done yet */
     const char *nets_dir;              /* where nets named in configs lie */
     const struct hop_shard_list *data;
+    const struct hop_workers *workers;
     const char *where;     /* the batch's name, for errors */
     int64_t iterations;    /* overrides "until"; 0 = as in the config */
     int64_t eval_every;    /* as in struct hop_sched_in */
@@ -27,6 +29,8 @@ struct hop_tasks {
     size_t n;
     size_t n_done, n_diverged; /* left out */
     char *eval_todo;           /* [n * data->n] */
+    char *seen;                /* [n * data->n_train] */
+    double *speed;             /* [workers->n] as told in their file, else by visits */
     double flops_per_s;        /* speed of training that costs were reckoned with */
     bool is_measured;          /* flops_per_s comes from visits of RUN, not from a guess */
 };

@@ -9,8 +9,10 @@
 #include "base/mem.h"
 #include "base/opt.h"
 #include "base/str.h"
+#include "schedule/plan.h"
 
-static const char known_keys[] = "name, ssh, device, keep, folder, path, shards";
+static const char known_keys[] = "name, ssh, device, keep, folder, path, shards, slots, "
+                                 "speed, bytes_per_s";
 
 /* Every element a string? */
 static bool
@@ -27,8 +29,8 @@ are_texts(const struct hop_json *array)
 static int
 check_keys(const struct hop_json *j, const char *where, struct hop_err *e)
 {
-    static const char *const known[] = {"name", "ssh",  "device", "keep",
-                                        "folder", "path", "shards", "hop", "probe"};
+    static const char *const known[] = {"name",   "ssh",   "device", "keep",        "folder", "path",
+                                        "shards", "slots", "speed",  "bytes_per_s", "hop",    "probe"};
     void *it;
     size_t i;
 
@@ -57,6 +59,21 @@ check_ssh(const struct hop_json *ssh, const char *where, struct hop_err *e)
     return hop_fail(e, HOP_EFORMAT, where, NULL,
                     "\"ssh\" is %s, should be a string or an array of strings",
                     hop_json_kind_name(ssh));
+}
+
+/* Slots, speed and link of the worker in j. */
+static int
+check_speeds(const struct hop_json *j, const char *where, struct hop_worker *w, struct hop_err *e)
+{
+    int rc;
+
+    w->n_slots = 1;
+    w->bytes_per_s = w->ssh ? 1e8 : 0;
+    if ((rc = hop_json_get_int(j, "slots", false, 1, HOP_MAX_WORKER_SLOTS, where, &w->n_slots,
+                               e)) ||
+        (rc = hop_json_get_real(j, "speed", false, 1e-6, 1e6, where, &w->speed, e)))
+        return rc;
+    return hop_json_get_real(j, "bytes_per_s", false, 1, 1e15, where, &w->bytes_per_s, e);
 }
 
 long
@@ -96,6 +113,8 @@ add_worker(struct hop_workers *w, size_t *cap, struct hop_json *take, const char
         return hop_fail(e, HOP_EFORMAT, where, NULL,
                         "\"shards\" is %s, should be an array of strings",
                         hop_json_kind_name(one.shards));
+    if ((rc = check_speeds(take, where, &one, e)))
+        return rc;
     if (!*one.name)
         return hop_fail(e, HOP_EFORMAT, where, NULL, "\"name\" is empty");
     if (hop_workers_find(w, one.name) >= 0)
@@ -229,23 +248,43 @@ check_file(const struct hop_worker *w, const struct hop_shard_ref *s, const char
 
 int
 hop_workers_place(const struct hop_workers *w, const struct hop_shard_list *m, const char *data_dir,
-                  size_t *worker_of, struct hop_err *e)
+                  struct hop_placement *out, struct hop_err *e)
 {
     bool is_listed[2];
-    size_t i, k;
+    size_t i, k, cap = 0, n = 0, begin, end, of;
     int rc = check_lists(w, m, e);
 
+    *out = (struct hop_placement){.first = hop_alloc(m->n + 1, sizeof *out->first, e)};
+    if (!out->first)
+        return HOP_ENOMEM;
     is_listed[0] = is_split_listed(w, m, m->v[0].split);
     is_listed[1] = m->n > m->n_train && is_split_listed(w, m, m->v[m->n_train].split);
     for (i = 0; i < m->n && !rc; i++) {
-        for (k = 0; k < w->n; k++)
-            if (holds(w, k, &m->v[i], i < m->n_train ? i : i - m->n_train,
-                      is_listed[i >= m->n_train]))
-                break;
-        if (k == w->n)
-            return hop_fail(e, HOP_EFORMAT, m->v[i].name, NULL, "this shard lies on no worker");
-        worker_of[i] = k;
-        rc = check_file(&w->v[k], &m->v[i], data_dir, e);
+        of = i < m->n_train ? i : i - m->n_train;
+        /* Without lists only one worker comes into question. */
+        begin = is_listed[i >= m->n_train] ? 0 : of % w->n;
+        end = is_listed[i >= m->n_train] ? w->n : begin + 1;
+        for (k = begin; k < end && !rc; k++) {
+            if (!holds(w, k, &m->v[i], of, is_listed[i >= m->n_train]))
+                continue;
+            if (!(rc = hop_grow(&out->worker, &cap, n + 1, sizeof *out->worker, e)))
+                out->worker[n++] = (uint32_t)k;
+            if (!rc && data_dir)
+                rc = check_file(&w->v[k], &m->v[i], data_dir, e);
+        }
+        if (!rc && n == out->first[i])
+            rc = hop_fail(e, HOP_EFORMAT, m->v[i].name, NULL, "this shard lies on no worker");
+        out->first[i + 1] = n;
     }
+    if (rc)
+        hop_placement_clear(out);
     return rc;
+}
+
+void
+hop_placement_clear(struct hop_placement *p)
+{
+    free(p->worker);
+    free(p->first);
+    *p = (struct hop_placement){0};
 }

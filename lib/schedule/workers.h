@@ -8,13 +8,18 @@
  *   keep    what its hop-train is given as --keep; absent = none given
  *   folder  where its shards lie; absent = the data folder
  *   path    where hop-train and hop-eval lie there; absent = found by PATH
- *   shards  the names of its shards; absent = every W-th of each split, from its own place on
+ *   shards  the names of its shards; absent = every W-th of each split, from its own place on;
+ *           a shard that several workers list has replicas: any of them may train on it
+ *   slots   visits at a time; absent = 1
+ *   speed   relative to the others, where visits have not told yet; absent = 1
+ *   bytes_per_s  of the way of models to it and back; absent = not reckoned (ssh: 1e8)
  *   probe   what `hop-schedule probe` found out about it: for people, not read
  */
 #ifndef HOP_SCHEDULE_WORKERS_H
 #define HOP_SCHEDULE_WORKERS_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include "base/err.h"
 #include "format/json.h"
 #include "schedule/shards.h"
@@ -23,6 +28,9 @@ struct hop_worker {
     const char *name, *device, *keep, *folder, *path; /* all but name may be NULL */
     const struct hop_json *ssh;                /* a string, an array of strings, or NULL */
     const struct hop_json *shards;             /* an array of strings, or NULL */
+    int64_t n_slots;
+    double speed;       /* 0 = not said */
+    double bytes_per_s; /* 0 = not reckoned */
 };
 
 struct hop_workers {
@@ -39,11 +47,19 @@ void hop_workers_clear(struct hop_workers *w);
 /* hop_workers_find - index of the worker called `name`, or -1. */
 long hop_workers_find(const struct hop_workers *w, const char *name);
 
-/* hop_workers_place - worker_of[i] = index of the first worker that holds shard i of m. For
- * workers on this machine the file must be there (folder as given, or data_dir).
- * Err: HOP_EFORMAT for a shard that lies nowhere or is unknown, HOP_EIO for a file that is not
- * there. */
+/* Which workers hold which shards: shard i of m is held by worker[first[i]] to
+ * worker[first[i + 1] - 1], in their order. */
+struct hop_placement {
+    uint32_t *worker;
+    size_t *first; /* [m->n + 1] */
+};
+
+/* hop_workers_place - for workers on this machine the file must be there (folder as given, or
+ * data_dir; NULL: files are not looked at). Err: HOP_EFORMAT for a shard that lies nowhere or is
+ * unknown, HOP_EIO for a file that is not there. */
 int hop_workers_place(const struct hop_workers *w, const struct hop_shard_list *m,
-                      const char *data_dir, size_t *worker_of, struct hop_err *e) HOP_MUSTUSE;
+                      const char *data_dir, struct hop_placement *out, struct hop_err *e)
+    HOP_MUSTUSE;
+void hop_placement_clear(struct hop_placement *p);
 
 #endif

@@ -1,4 +1,4 @@
-/* Law 4 over all schedules of up to 5 configs x 5 shards x 5 workers x 3 iterations, with and
+/* Law 4 over all schedules with barriers (round-robin; t_planner.c has the others) of up to 5 configs x 5 shards x 5 workers x 3 iterations, with and
  * without evaluation and interruption: completeness, isolation, exclusivity, rotation; and that
  * the number of workers changes no config's order. The checks here share no code with the
  * library's own. */
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "schedule/plan.h"
+#include "schedule/policies.h"
 #include "tap.h"
 
 enum { MAX = 5, MAX_SHARDS = 2 * MAX, MAX_VISITS = 64 };
@@ -15,6 +16,8 @@ static char why[1400];
 struct scene {
     struct hop_sched_task tasks[MAX];
     struct hop_sched_shard shards[MAX_SHARDS];
+    struct hop_sched_worker workers[MAX];
+    uint32_t holder[MAX_SHARDS];
     char todo[MAX][MAX_SHARDS];
     struct hop_sched_in in;
     long n_train, n_val;
@@ -34,10 +37,14 @@ set_scene(struct scene *s, size_t n_configs, size_t n_train, size_t n_val, size_
     int64_t max = n_iterations * (int64_t)n_train;
 
     memset(s, 0, sizeof *s);
-    for (i = 0; i < n_train + n_val; i++)
+    for (i = 0; i < n_train + n_val; i++) {
+        s->holder[i] = (uint32_t)((i < n_train ? i : i - n_train) % n_workers);
         s->shards[i] = (struct hop_sched_shard){
-            i < n_train ? shard_names[i] : shard_names[MAX + i - n_train], 10,
-            (i < n_train ? i : i - n_train) % n_workers, i >= n_train};
+            i < n_train ? shard_names[i] : shard_names[MAX + i - n_train], 10, &s->holder[i], 1,
+            i >= n_train};
+    }
+    for (i = 0; i < n_workers; i++)
+        s->workers[i] = (struct hop_sched_worker){1, 1, 0};
     for (i = 0; i < n_configs; i++) {
         int64_t v = done * (int64_t)(i + 1);
 
@@ -53,8 +60,10 @@ set_scene(struct scene *s, size_t n_configs, size_t n_train, size_t n_val, size_
         if (v && n_val && s->tasks[i].visits % (int64_t)n_train == 0)
             s->todo[i][n_train + n_val - 1] = 1;
     }
-    s->in = (struct hop_sched_in){s->tasks, n_configs, s->shards, n_train + n_val, n_train,
-                                  n_workers, n_val ? 2 : 0, 0.1};
+    s->in = (struct hop_sched_in){.tasks = s->tasks, .n_tasks = n_configs, .shards = s->shards,
+                                  .n_shards = n_train + n_val, .n_train = n_train,
+                                  .workers = s->workers, .n_workers = n_workers,
+                                  .eval_every = n_val ? 2 : 0, .visit_s = 0.1, .seed = 1};
 }
 
 static bool
@@ -147,7 +156,7 @@ workers_are_exclusive(const struct scene *s, const struct hop_sched *plan)
     size_t i, j;
 
     for (i = 0; i < plan->n; i++) {
-        if (plan->v[i].worker != s->shards[plan->v[i].shard].worker)
+        if (plan->v[i].worker != s->holder[plan->v[i].shard])
             return no("a visit where its shard is not", plan->v[i].task, plan->v[i].visit);
         for (j = i + 1; j < plan->n && plan->v[j].subepoch == plan->v[i].subepoch; j++)
             if (plan->v[j].worker == plan->v[i].worker)
@@ -184,7 +193,7 @@ holds(struct scene *s, struct hop_sched *plan)
 {
     struct hop_err e = {0};
     size_t c;
-    bool is_ok = !hop_sched_make(hop_policies[0], &s->in, plan, &e);
+    bool is_ok = !hop_sched_make(&hop_policy_round_robin, &s->in, plan, &e);
 
     if (!is_ok)
         snprintf(why, sizeof why, "%s %s", e.where, e.what);

@@ -1,0 +1,290 @@
+/* flow - the part of a script (emit_sh.c) that runs a plan without barriers. What a worker takes
+ * is decided when it is free, by the plan's order, so a visit that lasts longer than expected
+ * holds up nobody but its config. */
+#include "schedule/flow.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+static const char body[] =
+    "\n"
+    "# Without barriers. Config C has its visits in rest_C, one a line: \"STAGE WORKER RANK MS COMMAND\";\n"
+    "# lines of one stage (the evaluations of one state) may run side by side. Those of the stage that\n"
+    "# comes next wait in wait_WORKER, \"RANK C MS COMMAND\"; a worker with a free slot takes the lowest\n"
+    "# rank. Each visit tells its beginning and its end through a pipe.\n"
+    "n_running=0\n"
+    "n_visited=0\n"
+    "ms_done=0\n"
+    "failed=\n"
+    "ask=\n"
+    "shown=\n"
+    "draining=\n"
+    "\n"
+    "# worker W SLOTS; chain C: the lines of config C on stdin.\n"
+    "worker() { eval \"free_$1=$2 wait_$1=\"; }\n"
+    "chain() {\n"
+    "    rest=$(cat)\n"
+    "    eval \"rest_$1=\\${rest:+\\$rest\\$HOP_NL}\"\n"
+    "}\n"
+    "\n"
+    "# come C: what config C does next waits at its workers.\n"
+    "come() {\n"
+    "    eval \"rest=\\$rest_$1\"\n"
+    "    stage=${rest%% *}\n"
+    "    n_open=0\n"
+    "    while [ -n \"$rest\" ] && [ \"${rest%% *}\" = \"$stage\" ]; do\n"
+    "        line=${rest%%\"$HOP_NL\"*}\n"
+    "        rest=${rest#*\"$HOP_NL\"}\n"
+    "        line=${line#* }\n"
+    "        at=${line%% *}\n"
+    "        line=${line#* }\n"
+    "        line=\"${line%% *} $1 ${line#* }\"\n"
+    "        eval \"wait_$at=\\$wait_$at\\$line\\$HOP_NL\"\n"
+    "        n_open=$((n_open + 1))\n"
+    "        come_to=\"$come_to $at\"\n"
+    "    done\n"
+    "    eval \"rest_$1=\\$rest open_$1=\\$n_open\"\n"
+    "}\n"
+    "\n"
+    "# serve WORKER: as many of those that wait for it as it has free slots begin.\n"
+    "serve() {\n"
+    "    while eval \"[ \\$free_$1 -gt 0 ] && [ -n \\\"\\$wait_$1\\\" ]\"; do\n"
+    "        [ -z \"$draining\" ] || return 0\n"
+    "        eval \"left=\\$wait_$1\"\n"
+    "        first=\n"
+    "        while [ -n \"$left\" ]; do\n"
+    "            line=${left%%\"$HOP_NL\"*}\n"
+    "            left=${left#*\"$HOP_NL\"}\n"
+    "            if [ -z \"$first\" ] || [ \"${line%% *}\" -lt \"${first%% *}\" ]; then first=$line; fi\n"
+    "        done\n"
+    "        eval \"before=\\${wait_$1%%\\\"\\$first\\$HOP_NL\\\"*} after=\\${wait_$1#*\\\"\\$first\\$HOP_NL\\\"}\"\n"
+    "        rank=${first%% *}\n"
+    "        eval \"wait_$1=\\$before\\$after free_$1=\\$((free_$1 - 1)) try_$rank=0\"\n"
+    "        eval \"line_$rank=\\\"$1 \\${first#* }\\\"\"\n"
+    "        n_running=$((n_running + 1))\n"
+    "        launch \"$rank\"\n"
+    "    done\n"
+    "}\n"
+    "\n"
+    "# launch RANK: a shell of its own runs the command and says how it ended.\n"
+    "launch() {\n"
+    "    eval \"line=\\$line_$1\"\n"
+    "    line=${line#* * * }\n"
+    "    running=\"$running$1 \"\n"
+    "    printf '%s\\n' \"echo \\\"begin $1 \\$\\$\\\" >&3; $line 3>&-; s=\\$?; echo \\\"end $1 \\$s\\\" >&3; exit \\$s\" >&4 2>/dev/null ||\n"
+    "        lost=1\n"
+    "}\n"
+    "\n"
+    "# end_visit RANK STATUS\n"
+    "end_visit() {\n"
+    "    eval \"line=\\$line_$1 try=\\$try_$1 shell_$1=\"\n"
+    "    case $running in\n"
+    "    *\" $1 \"*) running=${running%%\" $1 \"*}\" \"${running#*\" $1 \"} ;;\n"
+    "    *) return 0 ;;\n"
+    "    esac\n"
+    "    here=${line%% *}\n"
+    "    line=${line#* }\n"
+    "    config=${line%% *}\n"
+    "    line=${line#* }\n"
+    "    ms=${line%% *}\n"
+    "    command=${line#* }\n"
+    "    if [ \"$2\" -ne 0 ]; then\n"
+    "        if [ \"$2\" -ne 75 ] && [ \"$2\" -le 128 ]; then\n"
+    "            failed=\"$failed${command%% -- *} (exit $2)$HOP_NL\"\n"
+    "        elif [ \"$try\" -lt \"$retries\" ] && [ -z \"$draining\" ]; then\n"
+    "            eval \"try_$1=\\$((try + 1))\"\n"
+    "            aside \"sleep $((1 << try)); echo 'again $1' >&3\"\n"
+    "            running=\"$running$1 \"\n"
+    "            return 0\n"
+    "        elif [ \"$2\" -gt 128 ]; then\n"
+    "            ask=\"$ask${command%% -- *} (signal $(($2 - 128)))$HOP_NL\"\n"
+    "        else\n"
+    "            ask=\"$ask${command%% -- *} (exit $2)$HOP_NL\"\n"
+    "        fi\n"
+    "        draining=1\n"
+    "    fi\n"
+    "    n_running=$((n_running - 1))\n"
+    "    eval \"free_$here=\\$((free_$here + 1))\"\n"
+    "    unset \"line_$1\" \"try_$1\"\n"
+    "    [ \"$2\" -eq 0 ] || return 0\n"
+    "    n_visited=$((n_visited + 1))\n"
+    "    ms_done=$((ms_done + ms))\n"
+    "    eval \"n_open=\\$((open_$config - 1))\"\n"
+    "    eval \"open_$config=\\$n_open\"\n"
+    "    come_to=\n"
+    "    [ \"$n_open\" -gt 0 ] || come \"$config\"\n"
+    "    for at in $here $come_to; do serve \"$at\"; done\n"
+    "    show_visits\n"
+    "}\n"
+    "\n"
+    "# again RANK: a visit that asked for it has waited; by now others may have failed.\n"
+    "again() {\n"
+    "    running=${running%%\" $1 \"*}\" \"${running#*\" $1 \"}\n"
+    "    if [ -z \"$draining\" ]; then\n"
+    "        launch \"$1\"\n"
+    "    else\n"
+    "        n_running=$((n_running - 1))\n"
+    "    fi\n"
+    "}\n"
+    "\n"
+    "# Visits whose shell was killed say no more; two looks, since the last words may be on their way.\n"
+    "look_for_dead() {\n"
+    "    for rank in $running; do\n"
+    "        eval \"shell=\\${shell_$rank:-} was_dead=\\${dead_$rank:-}\"\n"
+    "        if [ -z \"$shell\" ] || kill -0 \"$shell\" 2>/dev/null; then continue; fi\n"
+    "        if [ -n \"$was_dead\" ]; then\n"
+    "            eval \"dead_$rank=\"\n"
+    "            end_visit \"$rank\" 137\n"
+    "        else\n"
+    "            eval \"dead_$rank=1\"\n"
+    "        fi\n"
+    "    done\n"
+    "    kill -0 \"$pid\" 2>/dev/null || lost=1\n"
+    "}\n"
+    "\n"
+    "show_visits() {\n"
+    "    [ \"$show\" = 1 ] || return 0\n"
+    "    now=$(date +%s)\n"
+    "    [ \"$now\" != \"$shown\" ] || [ $n_visited -eq \"$n_visits\" ] || return 0\n"
+    "    shown=$now\n"
+    "    spent=$((now - began))\n"
+    "    [ ! -t 2 ] || printf '\\r\\033[K' >&2\n"
+    "    printf '%s: visits %d/%d, %s elapsed, %s to go' \"$me\" $n_visited \"$n_visits\" \"$(clock $spent)\" \\\n"
+    "        \"$(clock $((spent * (ms_all - ms_done) / (ms_done > 0 ? ms_done : 1))))\" >&2\n"
+    "    midline=1\n"
+    "    if [ ! -t 2 ] || [ $n_visited -eq \"$n_visits\" ]; then end_line; fi\n"
+    "}\n"
+    "\n"
+    "# aside COMMANDS: beside this script; what hangs on its open files must not wait for them.\n"
+    "aside() { (exec 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; eval \"$1\") >/dev/null 2>&1 & }\n"
+    "\n"
+    "# flow SLOTS: all visits, in SLOTS slots together.\n"
+    "flow() {\n"
+    "    pipes=$(mktemp -d) || exit 1\n"
+    "    trap 'rm -rf \"$pipes\"; [ -z \"$ticker\" ] || kill \"$ticker\" 2>/dev/null' EXIT\n"
+    "    mkfifo \"$pipes/ends\" \"$pipes/lines\" || exit 1\n"
+    "    exec 3<>\"$pipes/ends\"\n"
+    "    trap : PIPE\n"
+    "    # More jobs than slots, or parallel would wait for the end of a job that has already told it.\n"
+    "    parallel --will-cite --plain -j $(($1 * 2)) --termseq TERM,10000,KILL,25 \\\n"
+    "        --joblog \"+$joblog\" <\"$pipes/lines\" >&2 &\n"
+    "    pid=$!\n"
+    "    exec 4>\"$pipes/lines\"\n"
+    "    aside \"while sleep 5 && kill -0 $$; do echo tick >&3; done\"\n"
+    "    ticker=$!\n"
+    "    is_reading=1\n"
+    "    lost=\n"
+    "    running=' '\n"
+    "    began=$(date +%s)\n"
+    "    come_to=\n"
+    "    i=0\n"
+    "    while [ $i -lt \"$n_configs\" ]; do\n"
+    "        come $i\n"
+    "        i=$((i + 1))\n"
+    "    done\n"
+    "    i=0\n"
+    "    while [ $i -lt \"$n_workers\" ]; do\n"
+    "        serve $i\n"
+    "        i=$((i + 1))\n"
+    "    done\n"
+    "    while [ $n_running -gt 0 ] && [ -z \"$caught\" ] && [ -z \"$lost\" ]; do\n"
+    "        read -r what rank more <&3 || continue\n"
+    "        case $what in\n"
+    "        begin) eval \"shell_$rank=\\$more\" ;;\n"
+    "        end) end_visit \"$rank\" \"$more\" ;;\n"
+    "        again) again \"$rank\" ;;\n"
+    "        tick) look_for_dead ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    is_reading=\n"
+    "    exec 4>&-\n"
+    "    while kill -0 \"$pid\" 2>/dev/null; do wait \"$pid\"; done\n"
+    "    pid=\n"
+    "    leave_if_caught\n"
+    "    [ $n_visited -lt \"$n_visits\" ] || return 0\n"
+    "    end_line\n"
+    "    printf '%s' \"$failed\" | while IFS= read -r line; do say \"failed: $line\"; done\n"
+    "    printf '%s' \"$ask\" | while IFS= read -r line; do say \"try again: $line\"; done\n"
+    "    [ -n \"$failed$ask\" ] || say \"GNU parallel did not end well\"\n"
+    "    say \"what ran beside it is done; to go on: $again\"\n"
+    "    [ -z \"$failed\" ] || exit 1\n"
+    "    exit 75\n"
+    "}\n";
+
+/* The visits of each task, in order: those of task t are v[at[first[t]]] to v[at[first[t + 1] - 1]]. */
+struct chains {
+    size_t *first, *at;
+};
+
+static int
+make_chains(const struct hop_emit_in *in, struct chains *c, struct hop_err *e)
+{
+    const struct hop_sched *plan = in->plan;
+    size_t i, n = in->tasks->n;
+
+    *c = (struct chains){hop_alloc(n + 2, sizeof *c->first, e),
+                         hop_alloc(plan->n, sizeof *c->at, e)};
+    if (!c->first || !c->at)
+        return HOP_ENOMEM;
+    for (i = 0; i < plan->n; i++)
+        c->first[plan->v[i].task + 2]++;
+    for (i = 2; i < n + 2; i++)
+        c->first[i] += c->first[i - 1];
+    for (i = 0; i < plan->n; i++) /* first[t + 1] is where t's next goes; in the end, t's end */
+        c->at[c->first[plan->v[i].task + 1]++] = i;
+    return HOP_OK;
+}
+
+static long long
+ms_of(const struct hop_sched_visit *v)
+{
+    return (long long)(1000 * v->expect_s) + 1;
+}
+
+static void
+add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, struct hop_str *out)
+{
+    const struct hop_sched_visit *v;
+    size_t i;
+
+    hop_str_addf(out, "chain %zu <<'HOP_LINES'\n", task);
+    for (i = c->first[task]; i < c->first[task + 1]; i++) {
+        v = &in->plan->v[c->at[i]];
+        hop_str_addf(out, "%lld %u %zu %lld ", 2 * (long long)v->visit + v->is_eval, v->worker,
+                     c->at[i] + 1, ms_of(v));
+        hop_emit_visit(in, v, out);
+        hop_str_add(out, "\n");
+    }
+    hop_str_add(out, "HOP_LINES\n");
+}
+
+int
+hop_emit_flow(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
+{
+    struct chains c;
+    size_t i, n_slots = 0;
+    long long ms = 0;
+    int rc = make_chains(in, &c, e);
+
+    if (!rc && in->plan->n) {
+        hop_str_add(out, body);
+        for (i = 0; i < in->plan->n; i++)
+            ms += ms_of(&in->plan->v[i]);
+        hop_str_addf(out, "\nn_configs=%zu\nn_workers=%zu\nms_all=%lld\n", in->tasks->n,
+                     in->workers->n, ms);
+        for (i = 0; i < in->workers->n; i++) {
+            hop_str_addf(out, "worker %zu %zu\n", i, in->in->workers[i].n_slots);
+            n_slots += in->in->workers[i].n_slots;
+        }
+        for (i = 0; i < in->tasks->n; i++)
+            if (c.first[i] < c.first[i + 1])
+                add_chain(in, i, &c, out);
+            else
+                hop_str_addf(out, "chain %zu </dev/null\n", i);
+        hop_str_addf(out, "flow %zu\n", n_slots);
+    }
+    free(c.first);
+    free(c.at);
+    return rc;
+}
