@@ -112,7 +112,7 @@ cold_training_take(struct train_place *p, const struct hop_model *m, struct hop_
                    struct hop_err *e)
 {
     (void)p;
-    return hop_training_load(m, "stdin", t, e);
+    return hop_training_adopt(m, "stdin", t, e);
 }
 
 static int
@@ -222,14 +222,14 @@ on_progress(void *arg, int64_t n_done, int64_t n_total)
     return w->place->is_wanted(w->place);
 }
 
-/* The visit's train/1 line. */
+/* The visit's train/1 line, and the digest of what it made, which is in it. */
 static int
 train_line(const struct train_options *o, const struct hop_model *m, const struct hop_training *t,
            const struct hop_shard *shard, const struct hop_session *s, const struct hop_result *r,
-           double wall_s, struct hop_json **out, struct hop_err *e)
+           double wall_s, struct hop_json **out, char digest[HOP_DIGEST_LEN + 1],
+           struct hop_err *e)
 {
     struct hop_json *line;
-    char digest[HOP_DIGEST_LEN + 1];
     int rc;
 
     if ((rc = hop_training_digest(t, digest, e)))
@@ -261,7 +261,7 @@ train_line(const struct train_options *o, const struct hop_model *m, const struc
 /* With the slot held: train t on x, and say so in m. */
 static int
 train(struct train_place *place, struct hop_model *m, struct hop_training *t,
-      const struct tool_examples *x, struct hop_err *e)
+      const struct tool_examples *x, char digest[HOP_DIGEST_LEN + 1], struct hop_err *e)
 {
     const struct train_options *o = place->options;
     struct hop_plan_spec spec = train_job_spec(o, t);
@@ -292,7 +292,8 @@ train(struct train_place *place, struct hop_model *m, struct hop_training *t,
         m->iteration = m->visits / x->shard->count;
         m->step = state.step;
         m->is_diverged = r.is_diverged;
-        rc = train_line(o, m, t, x->shard, &plan->session, &r, hop_clock_s() - start_s, &line, e);
+        rc = train_line(o, m, t, x->shard, &plan->session, &r, hop_clock_s() - start_s, &line,
+                        digest, e);
     }
     if (!rc)
         hop_json_push(m->history, line);
@@ -319,7 +320,8 @@ enter(struct train_place *place, struct hop_err *e)
 }
 
 static int
-visit(struct train_place *place, struct hop_model *m, struct hop_training *t, struct hop_err *e)
+visit(struct train_place *place, struct hop_model *m, struct hop_training *t,
+      char digest[HOP_DIGEST_LEN + 1], struct hop_err *e)
 {
     const char *path = place->options->shard;
     const struct hop_shard *shard;
@@ -332,7 +334,7 @@ visit(struct train_place *place, struct hop_model *m, struct hop_training *t, st
         if (strcmp(shard->split, "train"))
             tool_warn("%s: training on a shard of split \"%s\"", path, shard->split);
         if (!(rc = enter(place, e))) {
-            rc = train(place, m, t, &x, e);
+            rc = train(place, m, t, &x, digest, e);
             place->leave(place);
         }
         tool_examples_close(&x);
@@ -383,7 +385,7 @@ train_job_run(const struct train_options *o, int in_fd, int out_fd, struct train
     struct train_place own = cold_place;
     struct hop_training t;
     struct hop_model m;
-    char *bytes;
+    char *bytes, digest[HOP_DIGEST_LEN + 1] = "";
     int rc;
 
     place = place ? place : &own;
@@ -391,9 +393,9 @@ train_job_run(const struct train_options *o, int in_fd, int out_fd, struct train
     if ((rc = begin(place, in_fd, &m, &bytes, &t, e)))
         return rc;
     if (o->shard && !m.is_diverged)
-        rc = visit(place, &m, &t, e);
+        rc = visit(place, &m, &t, digest, e);
     if (!rc)
-        rc = hop_training_write(out_fd, "stdout", &m, &t, e);
+        rc = hop_training_write(out_fd, "stdout", &m, &t, *digest ? digest : NULL, e);
     if (bytes)
         place->training_give(place, &t, !rc);
     else

@@ -270,6 +270,13 @@ add_architecture(const struct hop_model *m, struct hop_str *s, struct hop_err *e
     return HOP_OK;
 }
 
+static int64_t
+training_bytes(const struct hop_training *t)
+{
+    return t->own ? (int64_t)(t->net->n_params + t->net->n_trainable * (size_t)t->conf.n_slots) * 4
+                  : 0;
+}
+
 int
 warm_training_take(struct warm *w, const struct hop_model *m, struct hop_training *t,
                    struct hop_err *e)
@@ -293,11 +300,10 @@ warm_training_take(struct warm *w, const struct hop_model *m, struct hop_trainin
     } else {
         if (!(x = item_new(TRAINING, key.s, e)))
             return HOP_ENOMEM;
-        if ((rc = hop_training_load(m, "stdin", &x->training, e)))
+        if ((rc = hop_training_adopt(m, "stdin", &x->training, e)))
             item_free(x);
         else
-            keep(w, x, (int64_t)(x->training.net->n_params +
-                                 x->training.net->n_trainable * (size_t)conf.n_slots) * 4);
+            keep(w, x, training_bytes(&x->training));
     }
     if (!rc)
         *t = x->training;
@@ -313,7 +319,7 @@ warm_training_give(struct warm *w, struct hop_training *t, bool is_good)
     for (x = w->items; x->training.net != t->net; x = x->next)
         ;
     pthread_mutex_unlock(&w->lock);
-    give(w, x, x->bytes, is_good);
+    give(w, x, training_bytes(&x->training), is_good);
 }
 
 /* ---- 4 plans ---- */

@@ -126,7 +126,8 @@ hop_model_clear(struct hop_model *m)
 
 int
 hop_model_write(int fd, const char *where, const struct hop_model *m,
-                const struct hop_tensor *tensors, size_t n_tensors, struct hop_err *e)
+                const struct hop_tensor *tensors, size_t n_tensors, const char *digest,
+                struct hop_err *e)
 {
     enum { CONFIG, ARCHITECTURE, PROGRESS, HISTORY, DATA, N_TEXTS };
     static const char *const keys[N_TEXTS] = {"hop.config", "hop.architecture", "hop.progress",
@@ -149,9 +150,13 @@ hop_model_write(int fd, const char *where, const struct hop_model *m,
         rc = hop_json_dump(parts[i], &texts[i], e);
         meta[n_meta++] = (struct hop_meta){keys[i], hop_str_c(&texts[i])};
     }
+    if (!tensors) {
+        tensors = m->st.tensors;
+        n_tensors = m->st.n_tensors;
+    }
     if (!rc)
-        rc = hop_st_write(fd, where, tensors ? tensors : m->st.tensors,
-                          tensors ? n_tensors : m->st.n_tensors, meta, n_meta, e);
+        rc = digest ? hop_st_write_known(fd, where, tensors, n_tensors, meta, n_meta, digest, e)
+                    : hop_st_write(fd, where, tensors, n_tensors, meta, n_meta, e);
     for (i = 0; i < N_TEXTS; i++)
         hop_str_clear(&texts[i]);
     hop_json_free(progress);

@@ -46,10 +46,11 @@ int hop_model_parse(char *take_bytes, size_t n, const char *where, struct hop_mo
 int hop_model_open(const char *path, bool want_data_digest, struct hop_model *m,
                    struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_model_write - m's metadata with the given tensors. `tensors` NULL = m's own. */
+/* hop_model_write - m's metadata with the given tensors. `tensors` NULL = m's own; digest: theirs, if
+ * the caller has it, else NULL. */
 int hop_model_write(int fd, const char *where, const struct hop_model *m,
-                    const struct hop_tensor *tensors, size_t n_tensors, struct hop_err *e)
-    HOP_MUSTUSE;
+                    const struct hop_tensor *tensors, size_t n_tensors, const char *digest,
+                    struct hop_err *e) HOP_MUSTUSE;
 
 void hop_model_clear(struct hop_model *m);
 

@@ -398,24 +398,35 @@ hop_st_header(const struct hop_tensor *tensors, size_t n_tensors, const struct h
 }
 
 int
-hop_st_write(int fd, const char *where, const struct hop_tensor *tensors, size_t n_tensors,
-             const struct hop_meta *meta, size_t n_meta, struct hop_err *e)
+hop_st_write_known(int fd, const char *where, const struct hop_tensor *tensors, size_t n_tensors,
+                   const struct hop_meta *meta, size_t n_meta, const char *digest,
+                   struct hop_err *e)
 {
-    struct hop_digest *d = hop_digest_new(e);
-    char hex[HOP_DIGEST_LEN + 1], *header;
+    char *header;
     size_t i, n;
     int rc;
 
-    if (!d)
-        return HOP_ENOMEM;
-    for (i = 0; i < n_tensors; i++)
-        hop_digest_add(d, tensors[i].data, tensors[i].n_bytes);
-    hop_digest_end(d, hex);
-    if ((rc = hop_st_header(tensors, n_tensors, meta, n_meta, hex, &header, &n, e)))
+    if ((rc = hop_st_header(tensors, n_tensors, meta, n_meta, digest, &header, &n, e)))
         return rc;
     rc = hop_write_fd(fd, where, header, n, e);
     free(header);
     for (i = 0; i < n_tensors && !rc; i++)
         rc = hop_write_fd(fd, where, tensors[i].data, tensors[i].n_bytes, e);
     return rc;
+}
+
+int
+hop_st_write(int fd, const char *where, const struct hop_tensor *tensors, size_t n_tensors,
+             const struct hop_meta *meta, size_t n_meta, struct hop_err *e)
+{
+    struct hop_digest *d = hop_digest_new(e);
+    char hex[HOP_DIGEST_LEN + 1];
+    size_t i;
+
+    if (!d)
+        return HOP_ENOMEM;
+    for (i = 0; i < n_tensors; i++)
+        hop_digest_add(d, tensors[i].data, tensors[i].n_bytes);
+    hop_digest_end(d, hex);
+    return hop_st_write_known(fd, where, tensors, n_tensors, meta, n_meta, hex, e);
 }

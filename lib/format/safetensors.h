@@ -75,6 +75,11 @@ int hop_st_header(const struct hop_tensor *tensors, size_t n_tensors, const stru
 int hop_st_write(int fd, const char *where, const struct hop_tensor *tensors, size_t n_tensors,
                  const struct hop_meta *meta, size_t n_meta, struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_st_write_known - the same with the data area's digest, which the caller has. */
+int hop_st_write_known(int fd, const char *where, const struct hop_tensor *tensors,
+                       size_t n_tensors, const struct hop_meta *meta, size_t n_meta,
+                       const char *digest, struct hop_err *e) HOP_MUSTUSE;
+
 /* Digests piece by piece. */
 struct hop_digest;
 struct hop_digest *hop_digest_new(struct hop_err *e);

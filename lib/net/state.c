@@ -50,16 +50,27 @@ hop_train_conf_parse(const struct hop_json *config, const char *where, struct ho
 
 /* ---- 2 fresh models ---- */
 
-static int
-alloc_arenas(struct hop_training *t, struct hop_err *e)
+/* Weights and slots lie in `floats`, as in a file of ours. */
+static void
+spread(struct hop_training *t, float *floats)
 {
-    int i;
+    t->weights = floats;
+    for (int i = 0; i < t->conf.n_slots; i++)
+        t->slots[i] = floats + t->net->n_params + (size_t)i * t->net->n_trainable;
+}
 
-    if (!(t->weights = hop_alloc_floats(t->net->n_params, e)))
+static size_t
+n_floats(const struct hop_training *t)
+{
+    return t->net->n_params + (size_t)t->conf.n_slots * t->net->n_trainable;
+}
+
+static int
+alloc_own(struct hop_training *t, struct hop_err *e)
+{
+    if (!t->own && !(t->own = hop_alloc_floats(n_floats(t), e)))
         return HOP_ENOMEM;
-    for (i = 0; i < t->conf.n_slots; i++)
-        if (!(t->slots[i] = hop_alloc_floats(t->net->n_trainable, e)))
-            return HOP_ENOMEM;
+    spread(t, t->own);
     return HOP_OK;
 }
 
@@ -72,7 +83,7 @@ open_net(const struct hop_json *config, const struct hop_json *architecture, con
     *t = (struct hop_training){0};
     if ((rc = hop_train_conf_parse(config, where, &t->conf, e)) ||
         (rc = hop_net_parse(architecture, where, &t->net, e)) ||
-        (rc = hop_loss_check(&t->conf.loss, t->net, where, e)) || (rc = alloc_arenas(t, e)))
+        (rc = hop_loss_check(&t->conf.loss, t->net, where, e)))
         hop_training_clear(t);
     return rc;
 }
@@ -86,7 +97,9 @@ hop_training_init(struct hop_json *take_config, struct hop_json *take_architectu
     int i, rc;
 
     *m = (struct hop_model){.config = take_config, .architecture = take_architecture};
-    if ((rc = open_net(m->config, m->architecture, where, t, e))) {
+    if (!(rc = open_net(m->config, m->architecture, where, t, e)) && (rc = alloc_own(t, e)))
+        hop_training_clear(t);
+    if (rc) {
         hop_model_clear(m);
         return rc;
     }
@@ -141,8 +154,34 @@ load_tensor(const struct hop_model *m, const char *where, const struct hop_train
         return hop_fail(e, HOP_EFORMAT, where, NULL, "tensor \"%s\" is %s %s, the net wants F32 %s",
                         name, x->dtype_name, got, want);
     }
-    memcpy(tensor_place(t, w, i_slot), x->data, x->n_bytes);
+    if (x->data != tensor_place(t, w, i_slot))
+        memcpy(tensor_place(t, w, i_slot), x->data, x->n_bytes);
     return HOP_OK;
+}
+
+/* Do all tensors lie in the model's bytes as hop_training_write puts them? */
+static bool
+lies_as_written(const struct hop_model *m, const struct hop_training *t)
+{
+    char name[3 * HOP_NAME_LEN];
+    const struct hop_tensor *x = m->st.tensors;
+    const struct hop_weight *w;
+
+    if ((uintptr_t)m->st.data % sizeof(float) ||
+        m->st.n_data_bytes != n_floats(t) * sizeof(float))
+        return false;
+    for (int k = -1; k < t->conf.n_slots; k++)
+        for (int i = 0; i < t->net->n_weights; i++) {
+            w = &t->net->weights[i];
+            if (k >= 0 && !w->is_trainable)
+                continue;
+            tensor_name(t, w, k, name, sizeof name);
+            if (x == m->st.tensors + m->st.n_tensors || strcmp(x->name, name) ||
+                x->n_bytes != (size_t)w->n * sizeof(float))
+                return false;
+            x++;
+        }
+    return true;
 }
 
 static int
@@ -170,7 +209,31 @@ hop_training_load(const struct hop_model *m, const char *where, struct hop_train
 {
     int rc = open_net(m->config, m->architecture, where, t, e);
 
-    if (!rc && (rc = load_tensors(m, where, t, e)))
+    if (!rc && ((rc = alloc_own(t, e)) || (rc = load_tensors(m, where, t, e))))
+        hop_training_clear(t);
+    return rc;
+}
+
+/* t has its net: the tensors, in place or copied, and checked. */
+static int
+adopt(const struct hop_model *m, const char *where, struct hop_training *t, struct hop_err *e)
+{
+    int rc = HOP_OK;
+
+    if (lies_as_written(m, t))
+        spread(t, (float *)m->st.data);
+    else
+        rc = alloc_own(t, e);
+    return rc ? rc : load_tensors(m, where, t, e);
+}
+
+int
+hop_training_adopt(const struct hop_model *m, const char *where, struct hop_training *t,
+                   struct hop_err *e)
+{
+    int rc = open_net(m->config, m->architecture, where, t, e);
+
+    if (!rc && (rc = adopt(m, where, t, e)))
         hop_training_clear(t);
     return rc;
 }
@@ -186,7 +249,7 @@ hop_training_reload(const struct hop_model *m, const char *where, struct hop_tra
         return rc;
     HOP_BUG_ON(conf.optim != t->conf.optim || conf.n_slots != t->conf.n_slots);
     t->conf = conf;
-    return load_tensors(m, where, t, e);
+    return adopt(m, where, t, e);
 }
 
 /* All tensors of t, in file order. */
@@ -253,13 +316,13 @@ hop_training_digest(const struct hop_training *t, char hex[HOP_DIGEST_LEN + 1], 
 
 int
 hop_training_write(int fd, const char *where, const struct hop_model *m,
-                   const struct hop_training *t, struct hop_err *e)
+                   const struct hop_training *t, const char *digest, struct hop_err *e)
 {
     struct tensors s;
     int rc = tensors_list(t, &s, e);
 
     if (!rc)
-        rc = hop_model_write(fd, where, m, s.v, s.n, e);
+        rc = hop_model_write(fd, where, m, s.v, s.n, digest, e);
     tensors_clear(&s);
     return rc;
 }
@@ -267,12 +330,8 @@ hop_training_write(int fd, const char *where, const struct hop_model *m,
 void
 hop_training_clear(struct hop_training *t)
 {
-    int i;
-
     hop_net_free(t->net);
-    free(t->weights);
-    for (i = 0; i < HOP_MAX_SLOTS; i++)
-        free(t->slots[i]);
+    free(t->own);
     *t = (struct hop_training){0};
 }
 

@@ -42,6 +42,7 @@ struct hop_training {
     struct hop_net *net;
     float *weights;              /* [net->n_params] */
     float *slots[HOP_MAX_SLOTS]; /* [net->n_trainable] each */
+    float *own;                  /* memory for them; NULL while they are the model's bytes */
 };
 
 /* hop_training_init - a fresh model from a config line and its architecture: m is filled in (no
@@ -55,14 +56,22 @@ int hop_training_init(struct hop_json *take_config, struct hop_json *take_archit
 int hop_training_load(const struct hop_model *m, const char *where, struct hop_training *t,
                       struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_training_reload - the same into the net and the memory of t, which an earlier model with the
- * same architecture, optimizer and number of slots left. Failed, t is still that to clear. */
+/* hop_training_adopt - the same without a copy, if the tensors lie in m's bytes as
+ * hop_training_write puts them: then these bytes become t's, who may write to them, and must outlive
+ * it. Else a copy. */
+int hop_training_adopt(const struct hop_model *m, const char *where, struct hop_training *t,
+                       struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_training_reload - hop_training_adopt into the net and the memory of t, which an earlier model
+ * with the same architecture, optimizer and number of slots left. Failed, t is still that to clear. */
 int hop_training_reload(const struct hop_model *m, const char *where, struct hop_training *t,
                         struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_training_write - m's metadata with t's tensors to fd. */
+/* hop_training_write - m's metadata with t's tensors to fd; digest: what hop_training_digest says of
+ * them, or NULL. */
 int hop_training_write(int fd, const char *where, const struct hop_model *m,
-                       const struct hop_training *t, struct hop_err *e) HOP_MUSTUSE;
+                       const struct hop_training *t, const char *digest,
+                       struct hop_err *e) HOP_MUSTUSE;
 void hop_training_clear(struct hop_training *t);
 
 /* hop_training_digest - digest of t's tensors as hop_training_write lays them out. */

@@ -49,7 +49,7 @@ give_birth(const struct hop_verify *v, const struct hop_model *m, int fd, struct
     if (!(rc = hop_json_get_str(m->config, "weights", false, v->model, &weights, e)) && weights)
         rc = v->weights(v->arg, weights, &t, e);
     if (!rc)
-        rc = hop_training_write(fd, "temporary file", &fresh, &t, e);
+        rc = hop_training_write(fd, "temporary file", &fresh, &t, NULL, e);
     hop_training_clear(&t);
     hop_model_clear(&fresh);
     return rc;

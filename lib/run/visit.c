@@ -140,7 +140,7 @@ rewrite(const struct place *p, const struct hop_model *m, struct hop_err *e)
 
     if ((rc = hop_atomic_open(&a, p->model, e)))
         return rc;
-    if (!(rc = hop_model_write(a.fd, p->model, m, NULL, 0, e)) && fsync(a.fd) < 0)
+    if (!(rc = hop_model_write(a.fd, p->model, m, NULL, 0, NULL, e)) && fsync(a.fd) < 0)
         rc = hop_fail_errno(e, p->model, NULL, "cannot sync to disk");
     if (!rc && !(rc = hop_best_keep(p->run, m, a.tmp, e)))
         return hop_atomic_commit(&a, e);

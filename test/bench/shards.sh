@@ -1,7 +1,7 @@
 #!/bin/sh
 # Does the cost of an iteration grow with the number of shards? The same pictures in 1, 4, 16 and 64
 # shards: one config visits all of them, one process per visit, so start, reading and writing the
-# model are in it. One JSON line per count: examples per second over the whole, the greatest memory of
+# model are in it, but not a rename over the model before, at which ext4 writes to disk (9 ms). One JSON line per count: examples per second over the whole, the greatest memory of
 # a visit, and cost against one shard. Real pictures (CIFAR-10),
 # skipped unless ../shared/data or HOP_REAL_DATA has them. BENCH_NET (cifar10-cnn1), BENCH_SHARDS (1 4 16 64).
 cd "$(dirname "$0")/../.." || exit 1
@@ -18,12 +18,16 @@ first=
 for n in ${BENCH_SHARDS:-1 4 16 64}; do
     rm -rf data
     "$build/bin/hop-shard" -q -n "$n" -o data "$real#train" >made || exit 1
-    "$build/bin/hop-train" --init -q <config >model || exit 1
+    rm -f model.*
+    "$build/bin/hop-train" --init -q <config >model.0 || exit 1
+    i=0
     begin=$(date +%s%N)
     for shard in data/train-*.safetensors; do
-        "$build/bin/hop-train" -q -d cpu -s "$shard" <model >next && mv next model || exit 1
+        "$build/bin/hop-train" -q -d cpu -s "$shard" <model.$i >model.$((i + 1)) || exit 1
+        i=$((i + 1))
     done
     ns=$(($(date +%s%N) - begin))
+    mv model.$i model
     set -- data/train-*.safetensors
     # the greatest memory of one more visit, the map of the shard included
     "$build/bench/bench_run" "$build/bin/hop-train" -q -d cpu -s "$1" <model 2>rss >next || exit 1

@@ -182,7 +182,7 @@ run_hopped(const struct hop_device_ops *ops, const char *optimizer, char forget,
         m.step = state.step;
         m.visits++;
         f = tmpfile();
-        must(f ? hop_training_write(fileno(f), "tmp", &m, &t, &e) : HOP_EIO, &e);
+        must(f ? hop_training_write(fileno(f), "tmp", &m, &t, NULL, &e) : HOP_EIO, &e);
         hop_training_clear(&t);
         hop_model_clear(&m);
         lseek(fileno(f), 0, SEEK_SET);

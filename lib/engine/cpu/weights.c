@@ -114,35 +114,63 @@ hop_cpu_weight_place(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, 
 
 /* ---- 2 load and store ---- */
 
-/* Copies, not library reorders: every bit of every float must come back as it went in. */
+/* Copies, not library reorders: every bit of every float must come back as it went in. Most layouts
+ * have blocks of 16 along the last axis. */
+enum { RUN = 16 };
+
+static bool
+has_runs(const struct hop_cpu_weight *w)
+{
+    for (int64_t k = 0; k < w->dims[3]; k++)
+        if (w->dims[3] % RUN || w->at[3][k] != w->at[3][k / RUN * RUN] + k % RUN)
+            return false;
+    return true;
+}
+
+static void
+copy_row_in(const struct hop_cpu_weight *w, bool is_in_runs, const float *from, float *row)
+{
+    if (is_in_runs)
+        for (int64_t k = 0; k < w->dims[3]; k += RUN)
+            memcpy(row + w->at[3][k], from + k, RUN * sizeof *from);
+    else
+        for (int64_t k = 0; k < w->dims[3]; k++)
+            row[w->at[3][k]] = from[k];
+}
+
+static void
+copy_row_out(const struct hop_cpu_weight *w, bool is_in_runs, const float *row, float *to)
+{
+    if (is_in_runs)
+        for (int64_t k = 0; k < w->dims[3]; k += RUN)
+            memcpy(to + k, row + w->at[3][k], RUN * sizeof *to);
+    else
+        for (int64_t k = 0; k < w->dims[3]; k++)
+            to[k] = row[w->at[3][k]];
+}
+
 static void
 copy_in(const struct hop_cpu_weight *w, const float *from, float *to)
 {
     const int64_t *d = w->dims;
+    bool is_in_runs = has_runs(w);
 
     for (int64_t a = 0; a < d[0]; a++)
         for (int64_t b = 0; b < d[1]; b++)
-            for (int64_t c = 0; c < d[2]; c++) {
-                float *row = to + w->at[0][a] + w->at[1][b] + w->at[2][c];
-
-                for (int64_t k = 0; k < d[3]; k++)
-                    row[w->at[3][k]] = *from++;
-            }
+            for (int64_t c = 0; c < d[2]; c++, from += d[3])
+                copy_row_in(w, is_in_runs, from, to + w->at[0][a] + w->at[1][b] + w->at[2][c]);
 }
 
 static void
 copy_out(const struct hop_cpu_weight *w, const float *from, float *to)
 {
     const int64_t *d = w->dims;
+    bool is_in_runs = has_runs(w);
 
     for (int64_t a = 0; a < d[0]; a++)
         for (int64_t b = 0; b < d[1]; b++)
-            for (int64_t c = 0; c < d[2]; c++) {
-                const float *row = from + w->at[0][a] + w->at[1][b] + w->at[2][c];
-
-                for (int64_t k = 0; k < d[3]; k++)
-                    *to++ = row[w->at[3][k]];
-            }
+            for (int64_t c = 0; c < d[2]; c++, to += d[3])
+                copy_row_out(w, is_in_runs, from + w->at[0][a] + w->at[1][b] + w->at[2][c], to);
 }
 
 int
