@@ -61,8 +61,8 @@ struct hop_pass {
     uint64_t shuffle_key, dropout_key; /* hop_rng_key(seed, id, HOP_FOR_SHUFFLE / _DROPOUT) */
     int64_t visit;                     /* from 1; with i_pass the counter of the shuffle */
     int64_t i_pass;                    /* from 0 */
-    /* After each step (on a device that runs a pass by itself: after the pass), or NULL. false = end the
-     * pass now: HOP_EBUSY, the plan's state is of no use. */
+    /* After each step (on a device that runs by itself: now and then, and after the pass), or NULL. false =
+     * end the pass now: HOP_EBUSY, the plan's state is of no use. */
     bool (*progress)(void *arg, int64_t n_done, int64_t n_total);
     void *progress_arg;
 };

@@ -12,6 +12,7 @@ static void
 close_(struct hop_device *d)
 {
     if (d->context) {
+        driver->free(d->context, d->spare);
         driver->stream_free(d->context, d->stream);
         driver->close(d->context);
     }
