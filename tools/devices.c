@@ -114,11 +114,20 @@ tool_device_slots(const struct hop_device_ops *ops, int index, int64_t n_threads
                   size_t size)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN) / n_threads;
+    const struct hop_plugin *plugin;
+    struct hop_device_info info;
+    struct hop_err e = {0};
 
     if (!strcmp(ops->name, "ref") || !strcmp(ops->name, "cpu")) {
         snprintf(name, size, "cpu");
         return n < 1 ? 1 : (int)n;
     }
-    snprintf(name, size, "%s%d", ops->name, index);
+    /* Which number a GPU has depends on the process's environment. */
+    if (!hop_plugin_load("cuda", &plugin, &e) && !plugin->describe(index, false, &info, &e) &&
+        info.uuid[0])
+        snprintf(name, size, "%s", info.uuid);
+    else
+        snprintf(name, size, "%s%d", ops->name, index);
+    hop_err_clear(&e);
     return GPU_SLOTS;
 }

@@ -79,9 +79,8 @@ dry_run(struct hop_err *e)
 static int
 visit(int *status, struct hop_err *e)
 {
-    const struct hop_device_ops *ops;
     int64_t idle_s, max_bytes = 0;
-    int rc = HOP_EOF, index;
+    int rc = HOP_EOF;
 
     *status = 0;
     if (keep && ((rc = hop_parse_duration(keep, "--keep", &idle_s, e)) ||
@@ -89,10 +88,8 @@ visit(int *status, struct hop_err *e)
         return rc;
     if (!max_bytes)
         max_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) / 4 * sysconf(_SC_PAGESIZE);
-    if (keep && (rc = hop_device_find(o.device, &ops, &index, e)))
-        return rc;
-    if (keep) /* a GPU's context is not kept yet */
-        rc = o.is_init || (strcmp(ops->name, "cpu") && strcmp(ops->name, "ref")) ? HOP_EOF : keep_call(&o, idle_s, max_bytes, status, e);
+    if (keep && !o.is_init) /* no device is asked here: a GPU's driver does not live through fork */
+        rc = keep_call(&o, idle_s, max_bytes, status, e);
     return rc == HOP_EOF ? train_job_run(&o, STDIN_FILENO, STDOUT_FILENO, NULL, e) : rc;
 }
 

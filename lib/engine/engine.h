@@ -137,7 +137,8 @@ int hop_device_find(const char *name, const struct hop_device_ops **ops, int *in
 /* hop_device_identity - which device of this host `name` ("auto", "cuda:1", ...) means, as a word
  * that can be part of a file name: equal words, equal device. Cheap: no device is opened and no
  * library loaded, since it is asked before each visit that a worker process may take over. A name
- * that no device has is its own identity. */
+ * that no device has is its own identity. "auto" is "cuda" where there is a driver for it, usable or not:
+ * to know needs a look that a process must not have had which forks. */
 void hop_device_identity(const char *name, char *out, size_t n);
 
 /* hop_pass_told_to_end - what a device returns when progress() said false: HOP_EBUSY. */

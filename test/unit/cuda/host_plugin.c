@@ -1,6 +1,7 @@
 /* A plugin hop-cuda.so whose GPU is host memory and plain loops (driver_host.h): tests of tools that need
  * a device from a plugin set HOP_PLUGINS to its folder. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -43,6 +44,8 @@ hop_plugin(const struct hop_plugin_host *host)
 {
     if (host->size != sizeof *host)
         return NULL;
+    if (getenv("HOP_FAKE_FAIL")) /* after so many calls the GPU is lost */
+        hop_cuda_host_fail(atoi(getenv("HOP_FAKE_FAIL")));
     hop_log_set(host->log);
     plugin.ops = hop_cuda_device(hop_cuda_host_driver());
     return &plugin;
