@@ -150,7 +150,7 @@ KEEP_OBJ = $(if $(filter Linux,$(shell uname -s)),$(patsubst %,$B/tools/%.o,keep
 ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
 $B/bin/hop-eval: $B/tools/devices.o $B/tools/examples.o $B/tools/predict.o
-$B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
+$B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/measure.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
 $B/bin/hop-schedule: $B/tools/advise.o $B/tools/probe_workers.o $B/tools/scene.o
 $B/bin/hop-search: $B/tools/search_options.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a

@@ -12,8 +12,8 @@
 #include "tool.h"
 #include "version.h"
 
-/* A context of each process takes some 500 MB of the GPU; more at once gain nothing. */
-enum { GPU_SLOTS = 8, MAX_PLANS_BYTES = 64 << 20 };
+/* More at once gain nothing; and a context of each process takes some 500 MB of the GPU. */
+enum { GPU_SLOTS = 16, MAX_PLANS_BYTES = 64 << 20 };
 
 static const char *plans_path;
 
@@ -107,6 +107,13 @@ tool_devices_init(void)
         tool_die(&e);
     if ((plans_path = tool_env("HOP_GPU_PLANS")))
         hop_plugins_plans(read_plans(plans_path), on_plan);
+}
+
+void
+tool_devices_share(void)
+{
+    /* With CUDA's 8 queues, streams beyond them would wait for one another. */
+    setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
 }
 
 int

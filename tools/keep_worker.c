@@ -495,6 +495,7 @@ keep_serve(int listen_fd, int lock_fd, int dir_fd, const char *name,
     size_t n;
     int rc;
 
+    tool_devices_share();
     hop_json_free(hop_json_object()); /* what the library sets up once is set up before threads */
     hop_device_list();
     turns_init(&w.turns);
