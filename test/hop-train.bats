@@ -163,12 +163,12 @@ history()
             ([.probe.rates[].examples_per_s] | min > 0) and
             .slots as $k | .probe.rates | any(.slots == $k)' <<<"$output"
         jq -c '.shards=["train-000","train-001","train-002"]' <<<"$output" >workers
-        echo '{"id":"a","model":"'$D'/net.json","optimizer":"sgd","batch_size":16,"until":1}' |
+        echo '{"hop":"config/1","id":"a","model":"'$D'/net.json","optimizer":"sgd","batch_size":16,"until":1}' |
             hop-schedule --workers workers --data "$D/data" --as json >plan
         grep '"visit/1"' plan
     done
     run_err 2 "\-\-measure: " hop-train --measure --shard x <m0
-    run_err 75 "no usable GPU\|not here" env HOP_PLUGINS=/nowhere hop-train --measure --device cuda <m0
+    run_err 75 "device cuda is not here" env HOP_PLUGINS=/nowhere hop-train --measure --device cuda <m0
 }
 
 @test "--dry-run: shapes, parameters, memory, FLOPs; nothing is trained" {
