@@ -97,7 +97,7 @@ SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/benc
 all: $(BINS) $(PLUGINS)
 
 ## unit: build the unit tests
-unit: $(UNIT)
+unit: $(UNIT) $(TEST_PLUGIN)
 
 ## examples: build the programs of examples/ into $B/examples
 examples: $(EXAMPLES)
@@ -146,7 +146,7 @@ KEEP_OBJ = $(if $(filter Linux,$(shell uname -s)),$(patsubst %,$B/tools/%.o,keep
 ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
 $B/bin/hop-eval: $B/tools/devices.o $B/tools/examples.o $B/tools/predict.o
-$B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
+$B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/measure.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
 $B/bin/hop-verify: $B/tools/weights.o
 $B/bin/hop-shard: $B/tools/check_data.o $B/tools/push.o
 $B/bin/hop-schedule: $B/tools/advise.o $B/tools/probe_workers.o $B/tools/scene.o
@@ -189,7 +189,7 @@ $B/bench/%: $B/test/bench/%.o $B/libhop-engine.a $B/libhop.a
 # ---- tests (test/README.md says what each tier holds) ----
 
 ## check: quick tests: layering, units, tools; no GPU, no network
-check: all examples $(UNIT)
+check: all examples $(UNIT) $(TEST_PLUGIN)
 	@HOP_BUILD=$(abspath $B) sh test/check.sh $(UNIT)
 
 ## check-slow: the same with sanitizers, then the long tests (HOP_SLOW=1)
@@ -199,11 +199,11 @@ check-slow:
 export HOP_SLOW
 
 ## check-unit: C unit tests only
-check-unit: $(UNIT)
+check-unit: $(UNIT) $(TEST_PLUGIN)
 	@sh test/run-unit.sh $(UNIT)
 
 ## check-bats: tests of the tools only (T=PATTERN runs the files test/*PATTERN*.bats)
-check-bats: all examples
+check-bats: all examples $(TEST_PLUGIN)
 	@HOP_BUILD=$(abspath $B) sh test/run-bats.sh $(T)
 
 ## check-includes: no file includes upward; each outside library has one includer

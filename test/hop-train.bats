@@ -154,6 +154,23 @@ history()
     cmp <(tensors next) <(tensors free)
 }
 
+@test "--measure: how many side by side pay, as a worker that hop-schedule takes" {
+    export HOP_PLUGINS=$HOP_BUILD/test/plugin
+    for device in ref cuda; do
+        run --separate-stderr -0 hop-train --measure --device $device <m0
+        jq -e '.hop == "worker/1" and .device == "'$device'" and .slots >= 1 and .probe.rates[0].slots == 1 and
+            ([.probe.rates[].slots] | . == sort and contains([1]) and max <= 16) and
+            ([.probe.rates[].examples_per_s] | min > 0) and
+            .slots as $k | .probe.rates | any(.slots == $k)' <<<"$output"
+        jq -c '.shards=["train-000","train-001","train-002"]' <<<"$output" >workers
+        echo '{"hop":"config/1","id":"a","model":"'$D'/net.json","optimizer":"sgd","batch_size":16,"until":1}' |
+            hop-schedule --workers workers --data "$D/data" --as json >plan
+        grep '"visit/1"' plan
+    done
+    run_err 2 "\-\-measure: " hop-train --measure --shard x <m0
+    run_err 75 "device cuda is not here" env HOP_PLUGINS=/nowhere hop-train --measure --device cuda <m0
+}
+
 @test "--dry-run: shapes, parameters, memory, FLOPs; nothing is trained" {
     run --separate-stderr -0 hop-train --dry-run --device ref <m0
     [[ $output == *"net tiny: 2098 parameters, 2090 of them trainable"* ]]

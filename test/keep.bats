@@ -28,6 +28,8 @@ local_setup()
     [ -z "${KEEP_ABSENT-}" ] || skip "--keep needs Linux"
     D=$BATS_FILE_TMPDIR
     export D XDG_RUNTIME_DIR=$PWD/rt
+    # a device cuda of host memory and plain loops
+    export HOP_PLUGINS=${HOP_BUILD:-$BATS_TEST_DIRNAME/../build}/test/plugin
     export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}log_path=$PWD/asan
     mkdir rt
     config='{"id":"c1","model":"'$D'/net.json","optimizer":"adam","batch_size":16}'
@@ -73,6 +75,7 @@ until_true()
 none() { [ -z "$(worker)" ]; }
 
 warm() { hop-train -q --keep 60s "$@"; }
+warm_lost() { HOP_FAKE_FAIL=1 warm -d cuda -s "$S" <m0; }
 
 # lines FILE: the history without what depends on the clock.
 lines() { meta "$1" history | jq -c '.[] | del(.wall_s, .examples_per_s)'; }
@@ -86,7 +89,7 @@ same() # MODEL MODEL
 all_slots() { getconf _NPROCESSORS_ONLN; }
 
 @test "a warm visit is a cold one, byte for byte: devices, nets, optimizers, shards, in any mixture" {
-    for device in ref cpu; do
+    for device in ref cpu cuda; do
         hop-train -n --device $device <m0 >/dev/null 2>&1 || continue
         i=0
         for change in '' 's/adam/sgd/' 's/"adam"/"sgd","momentum":0.9,"lr":0.1/' 's/16}/7}/' 's/net.json/net2.json/' \
@@ -112,7 +115,7 @@ all_slots() { getconf _NPROCESSORS_ONLN; }
 }
 
 @test "side by side: as many as there are, the same bytes" {
-    for device in ref cpu; do
+    for device in ref cpu cuda; do
         hop-train -n --device $device <m0 >/dev/null 2>&1 || continue
         hop-train -q -d $device --passes 4 -s "$S" <m0 >cold
         pids=
@@ -126,6 +129,43 @@ all_slots() { getconf _NPROCESSORS_ONLN; }
         warm -d $device -t 2 -s "$S" <m0 >warm2
         same cold2 warm2
     done
+}
+
+@test "a GPU: bfloat16 side by side; hyperparameters change without a new plan; one that is lost" {
+    [ -e "$HOP_PLUGINS/hop-cuda.so" ]
+    for rate in 0.1 0.2 0.3 0.4; do
+        echo "$config" | sed "s/\"adam\"/\"sgd\",\"momentum\":0.9,\"lr\":$rate/" | hop-train --init >"g$rate"
+        hop-train -q -d cuda --precision bf16 --passes 3 -s "$S" <"g$rate" >"cold$rate"
+    done
+    pids=
+    for round in 1 2 3 4; do
+        for rate in 0.1 0.2 0.3 0.4; do
+            warm -d cuda --precision bf16 --passes 3 -s "$S" <"g$rate" >"w$rate.$round" 3>&- &
+            pids="$pids $!"
+        done
+    done
+    for p in $pids; do wait "$p"; done
+    for round in 1 2 3 4; do
+        for rate in 0.1 0.2 0.3 0.4; do same "cold$rate" "w$rate.$round"; done
+    done
+    cmp -s <(tensors cold0.1) <(tensors cold0.2) && return 1
+    # the locks of slots are the GPU's, whatever its number is
+    ls rt/hop/GPU-host.*
+    hop-train --stop
+    # lost after some calls: that visit is for another time, the process goes, the next has another
+    export HOP_FAKE_FAIL=1000
+    i=0
+    while warm -d cuda -s "$S" <m0 >m 2>why; do
+        first=$(worker)
+        i=$((i + 1))
+        [ $i -lt 100 ]
+    done
+    [ $i -gt 0 ]
+    run_err 75 '' warm_lost
+    until_true none
+    unset HOP_FAKE_FAIL
+    warm -d cuda -s "$S" <m0 >m
+    [ "$(worker)" != "$first" ]
 }
 
 @test "pipes, relative paths, standard error and the exit status are the caller's" {

@@ -12,8 +12,8 @@
 #include "tool.h"
 #include "version.h"
 
-/* A context of each process takes some 500 MB of the GPU; more at once gain nothing. */
-enum { GPU_SLOTS = 8, MAX_PLANS_BYTES = 64 << 20 };
+/* More at once gain nothing; and a context of each process takes some 500 MB of the GPU. */
+enum { GPU_SLOTS = 16, MAX_PLANS_BYTES = 64 << 20 };
 
 static const char *plans_path;
 
@@ -109,16 +109,32 @@ tool_devices_init(void)
         hop_plugins_plans(read_plans(plans_path), on_plan);
 }
 
+void
+tool_devices_share(void)
+{
+    /* With CUDA's 8 queues, streams beyond them would wait for one another. */
+    setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
+}
+
 int
 tool_device_slots(const struct hop_device_ops *ops, int index, int64_t n_threads, char *name,
                   size_t size)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN) / n_threads;
+    const struct hop_plugin *plugin;
+    struct hop_device_info info;
+    struct hop_err e = {0};
 
     if (!strcmp(ops->name, "ref") || !strcmp(ops->name, "cpu")) {
         snprintf(name, size, "cpu");
         return n < 1 ? 1 : (int)n;
     }
-    snprintf(name, size, "%s%d", ops->name, index);
+    /* Which number a GPU has depends on the process's environment. */
+    if (!hop_plugin_load("cuda", &plugin, &e) && !plugin->describe(index, false, &info, &e) &&
+        info.uuid[0])
+        snprintf(name, size, "%s", info.uuid);
+    else
+        snprintf(name, size, "%s%d", ops->name, index);
+    hop_err_clear(&e);
     return GPU_SLOTS;
 }

@@ -18,4 +18,8 @@ void tool_devices_init(void);
 int tool_device_slots(const struct hop_device_ops *ops, int index, int64_t n_threads, char *name,
                       size_t size);
 
+/* tool_devices_share - this process will use a GPU from several threads: called before it does, and
+ * while there is one thread. */
+void tool_devices_share(void);
+
 #endif

@@ -12,7 +12,7 @@
 static struct train_options o = {
     .precision = "fp32", .threads = 1, .weights_by = "name"};
 static const char *keep, *keep_memory;
-static bool is_dry_run, is_probe, is_stop;
+static bool is_dry_run, is_measure, is_probe, is_stop;
 
 static struct hop_opt options[] = {
     {"shard", 's', HOP_OPT_STR, &o.shard, "FILE", "the shard to visit", 0, 0, false},
@@ -34,6 +34,8 @@ static struct hop_opt options[] = {
      0, false},
     {"dry-run", 'n', HOP_OPT_FLAG, &is_dry_run, NULL,
      "print shapes, parameters, memory and FLOPs; train nothing", 0, 0, false},
+    {"measure", 0, HOP_OPT_FLAG, &is_measure, NULL,
+     "print how many visits of such a model side by side pay on the device", 0, 0, false},
     {"keep", 0, HOP_OPT_STR, &keep, "TIME",
      "leave a process behind for TIME (10m) that does later calls faster", 0, 0, false},
     {"keep-memory", 0, HOP_OPT_STR, &keep_memory, "SIZE",
@@ -56,9 +58,9 @@ lock_dir(struct hop_str *s)
     return hop_str_c(s);
 }
 
-/* What it would take; nothing is trained. */
+/* What it would take, or how many side by side pay; nothing is trained that stays. */
 static int
-dry_run(struct hop_err *e)
+look(struct hop_err *e)
 {
     struct hop_plan_spec spec;
     struct hop_training t;
@@ -67,8 +69,10 @@ dry_run(struct hop_err *e)
 
     if ((rc = train_job_input(&o, STDIN_FILENO, &m, &t, e)))
         return rc;
+    tool_devices_share();
     spec = train_job_spec(&o, &t);
-    rc = tool_dry_run(&t, &spec, o.device, (int)o.threads, e);
+    rc = is_measure ? tool_probe_slots(&o, &t, e)
+                    : tool_dry_run(&t, &spec, o.device, (int)o.threads, e);
     hop_training_clear(&t);
     hop_model_clear(&m);
     return rc;
@@ -79,9 +83,8 @@ dry_run(struct hop_err *e)
 static int
 visit(int *status, struct hop_err *e)
 {
-    const struct hop_device_ops *ops;
     int64_t idle_s, max_bytes = 0;
-    int rc = HOP_EOF, index;
+    int rc = HOP_EOF;
 
     *status = 0;
     if (keep && ((rc = hop_parse_duration(keep, "--keep", &idle_s, e)) ||
@@ -89,10 +92,8 @@ visit(int *status, struct hop_err *e)
         return rc;
     if (!max_bytes)
         max_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) / 4 * sysconf(_SC_PAGESIZE);
-    if (keep && (rc = hop_device_find(o.device, &ops, &index, e)))
-        return rc;
-    if (keep) /* a GPU's context is not kept yet */
-        rc = o.is_init || (strcmp(ops->name, "cpu") && strcmp(ops->name, "ref")) ? HOP_EOF : keep_call(&o, idle_s, max_bytes, status, e);
+    if (keep && !o.is_init) /* no device is asked here: a GPU's driver does not live through fork */
+        rc = keep_call(&o, idle_s, max_bytes, status, e);
     return rc == HOP_EOF ? train_job_run(&o, STDIN_FILENO, STDOUT_FILENO, NULL, e) : rc;
 }
 
@@ -101,15 +102,17 @@ check_usage(int argc, char **argv)
 {
     if (argc > 1)
         tool_usage(argv[1], "unexpected operand");
-    if (is_stop && (o.shard || o.is_init || is_dry_run || keep))
+    if (is_stop && (o.shard || o.is_init || is_dry_run || is_measure || keep))
         tool_usage("--stop", "does not go with the rest");
     if (keep_memory && !keep)
         tool_usage("--keep-memory", "goes with --keep");
     if (is_stop || is_probe)
         return;
-    if (!o.shard && !o.is_init && !is_dry_run)
+    if (is_measure && (is_dry_run || o.shard || keep))
+        tool_usage("--measure", "takes a model, or with --init a config, and trains nothing");
+    if (!o.shard && !o.is_init && !is_dry_run && !is_measure)
         tool_usage("--shard", "is missing");
-    if (isatty(STDOUT_FILENO) && !is_dry_run)
+    if (isatty(STDOUT_FILENO) && !is_dry_run && !is_measure)
         tool_usage("stdout", "is a terminal: write the model to a file or a pipe");
 }
 
@@ -122,7 +125,8 @@ main(int argc, char **argv)
 
     tool_init("hop-train", "Train a model on one shard: model in, model out.",
               "--shard FILE [OPTIONS] < MODEL > MODEL\n--init [--shard FILE] < CONFIG > MODEL\n"
-              "--dry-run [--init] < CONFIG_OR_MODEL\n--stop [--device NAME]\n--probe",
+              "--dry-run [--init] < CONFIG_OR_MODEL\n--measure [--init] < CONFIG_OR_MODEL\n"
+              "--stop [--device NAME]\n--probe",
               options, true, &argc, argv);
     check_usage(argc, argv);
     tool_devices_init();
@@ -135,7 +139,7 @@ main(int argc, char **argv)
         rc = keep_stop(o.lock_dir, o.device, &e);
     } else {
         o.device = o.device ? o.device : "auto";
-        rc = is_dry_run ? dry_run(&e) : visit(&status, &e);
+        rc = is_dry_run || is_measure ? look(&e) : visit(&status, &e);
     }
     if (rc)
         tool_die(&e);

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/mem.h"
+#include "devices.h"
 #include "turn.h"
 #include "warm.h"
 
@@ -59,6 +60,7 @@ struct worker {
     char *body; /* [KEEP_MAX_REQUEST] of the message just received */
     int wake[2]; /* a thread is done */
     bool is_retired;
+    atomic_bool is_lost; /* the device: the next calls want another process */
 };
 
 static void
@@ -111,6 +113,9 @@ do_call(void *arg)
     tool_voice_set(&c->request.voice);
     rc = train_job_run(&c->request.options, c->fds[IN], c->fds[OUT], &c->place, &e);
     turns_leave(&c->worker->turns, &c->turn); /* if it was never inside */
+    /* A GPU that is lost is lost to this process. */
+    if (rc == HOP_EDEV && strcmp(c->request.options.device, "cpu"))
+        c->worker->is_lost = true;
     r.status = conclude(c, rc, &e);
     tool_voice_set(NULL);
     for (i = 0; i < KEEP_N_FDS; i++)
@@ -186,9 +191,8 @@ shard_take(struct train_place *p, const char *path, const struct hop_shard **out
 static int
 enter(struct train_place *p, const char *locks, int n_slots, int *k, struct hop_err *e)
 {
-    (void)locks; /* of the processors: the devices that are kept share them */
-    return turns_enter(&call_of(p)->worker->turns, &call_of(p)->turn, p->options->lock_dir, n_slots,
-                       k, e);
+    return turns_enter(&call_of(p)->worker->turns, &call_of(p)->turn, p->options->lock_dir, locks,
+                       n_slots, k, e);
 }
 
 static int
@@ -310,15 +314,30 @@ receive(struct call *c)
     return n;
 }
 
+/* How many may be inside at once. Asked here, where there is one thread, the plugin of a device is
+ * loaded before any call needs it; that there is no such device the call says itself. */
+static int
+count_slots(const struct train_options *o)
+{
+    const struct hop_device_ops *ops;
+    struct hop_err e = {0};
+    char locks[64];
+    int index, n = 1;
+
+    if (!hop_device_find(o->device, &ops, &index, &e))
+        n = tool_device_slots(ops, index, o->threads, locks, sizeof locks);
+    hop_err_clear(&e);
+    return n;
+}
+
 static bool
 start_thread(struct call *c)
 {
-    long n = sysconf(_SC_NPROCESSORS_ONLN) / c->request.options.threads;
     struct keep_reply r = {KEEP_TAKEN, 0};
     struct stat st;
 
     c->place = warm_place;
-    c->n_slots = n < 1 ? 1 : (int)n;
+    c->n_slots = count_slots(&c->request.options);
     c->is_file = fstat(c->fds[IN], &st) == 0 && S_ISREG(st.st_mode);
     c->request.voice.fd = c->fds[ERR];
     turns_join(&c->worker->turns, &c->turn);
@@ -435,6 +454,8 @@ handle(struct worker *w, size_t n)
         if (c->state == AT_WORK && c->is_done) {
             call_free(w, c);
             w->idle_since_s = hop_clock_s();
+            if (w->is_lost)
+                retire(w);
         } else if (!w->polls[i].revents) {
             continue;
         } else if (c->state == COMING) {
@@ -474,6 +495,7 @@ keep_serve(int listen_fd, int lock_fd, int dir_fd, const char *name,
     size_t n;
     int rc;
 
+    tool_devices_share();
     hop_json_free(hop_json_object()); /* what the library sets up once is set up before threads */
     hop_device_list();
     turns_init(&w.turns);

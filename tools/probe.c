@@ -6,6 +6,7 @@
 
 #include "engine/plugin.h"
 #include "format/json.h"
+#include "measure.h"
 #include "tool.h"
 #include "version.h"
 
@@ -126,4 +127,23 @@ tool_probe(void)
     for (i = 0; i < n; i++)
         probe_gpu(p, i);
     return tool_finish();
+}
+
+int
+tool_probe_slots(const struct train_options *o, const struct hop_training *t, struct hop_err *e)
+{
+    const char *colon = strchr(o->device, ':');
+    struct hop_json *line, *facts, *rates;
+    int n_slots, rc;
+
+    if ((rc = tool_measure(o, t, &n_slots, &rates, e)))
+        return rc;
+    line = new_line(colon ? colon + 1 : o->device, o->device, &facts);
+    hop_json_set_int(line, "slots", n_slots);
+    hop_json_set_str(facts, "net", t->net->name);
+    hop_json_set_int(facts, "batch_size", t->conf.batch_size);
+    hop_json_set_str(facts, "precision", o->precision);
+    hop_json_set(facts, "rates", rates);
+    print(line, facts);
+    return HOP_OK;
 }

@@ -72,8 +72,8 @@ turns_admit(struct turns *q, struct turn *t, int n_slots, struct hop_err *e)
 }
 
 int
-turns_enter(struct turns *q, struct turn *t, const char *lock_dir, int n_slots, int *k,
-            struct hop_err *e)
+turns_enter(struct turns *q, struct turn *t, const char *lock_dir, const char *locks, int n_slots,
+            int *k, struct hop_err *e)
 {
     struct timespec nap = {0, 500000};
     int rc;
@@ -85,7 +85,7 @@ turns_enter(struct turns *q, struct turn *t, const char *lock_dir, int n_slots, 
     /* Now the next: those behind wait until it is inside. What it may still wait for is the visits of
      * other processes. */
     while (!t->is_over &&
-           (rc = hop_slot_try(lock_dir, "cpu", n_slots, k, &t->slot_fd, e)) == HOP_EBUSY) {
+           (rc = hop_slot_try(lock_dir, locks, n_slots, k, &t->slot_fd, e)) == HOP_EBUSY) {
         nanosleep(&nap, NULL);
         if (nap.tv_nsec < 20000000)
             nap.tv_nsec *= 2;

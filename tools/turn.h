@@ -37,10 +37,10 @@ void turns_claim(struct turns *q, struct turn *t);
  * no memory. Err: HOP_EBUSY when it is over. */
 int turns_admit(struct turns *q, struct turn *t, int n_slots, struct hop_err *e) HOP_MUSTUSE;
 
-/* turns_enter - wait for t's turn and one of n_slots slots of the processors; *k: which.
+/* turns_enter - wait for t's turn and one of n_slots slots, whose locks are called `locks`; *k: which.
  * Err: HOP_EBUSY when it is over; HOP_EIO. */
-int turns_enter(struct turns *q, struct turn *t, const char *lock_dir, int n_slots, int *k,
-                struct hop_err *e) HOP_MUSTUSE;
+int turns_enter(struct turns *q, struct turn *t, const char *lock_dir, const char *locks,
+                int n_slots, int *k, struct hop_err *e) HOP_MUSTUSE;
 
 /* turns_leave - out of the queue, inside or not, and free the slot; may be called again. */
 void turns_leave(struct turns *q, struct turn *t);

@@ -378,6 +378,24 @@ plan_bytes(const struct item *x)
     return (int64_t)x->plan.session.ops->plan_bytes(x->plan.session.plan);
 }
 
+/* All that nobody uses. Were there any? */
+static bool
+drop_plans(struct warm *w)
+{
+    struct item *x;
+    bool has_any = false;
+
+    pthread_mutex_lock(&w->lock);
+    for (x = w->items; x; x = x->next)
+        if (x->kind == PLAN && !x->n_users) {
+            free(x->key);
+            x->key = NULL;
+            has_any = true;
+        }
+    unlock(w);
+    return has_any;
+}
+
 int
 warm_plan_take(struct warm *w, const struct train_options *o, const struct hop_model *m,
                const struct hop_plan_spec *spec, const struct hop_state *state,
@@ -398,7 +416,15 @@ warm_plan_take(struct warm *w, const struct train_options *o, const struct hop_m
     } else {
         if (!(x = item_new(PLAN, key.s, e)))
             return HOP_ENOMEM;
-        if ((rc = compile(x, o, m, spec, state, e)))
+        rc = compile(x, o, m, spec, state, e);
+        if (rc == HOP_ENOMEM && drop_plans(w)) { /* a GPU's memory has another limit than ours */
+            hop_err_clear(e);
+            hop_net_free(x->plan.net);
+            x->plan.net = NULL;
+            free(x->precision);
+            rc = compile(x, o, m, spec, state, e);
+        }
+        if (rc)
             item_free(x);
         else
             keep(w, x, plan_bytes(x));

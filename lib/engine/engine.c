@@ -84,7 +84,7 @@ hop_device_identity(const char *name, char *out, size_t n)
     size_t i;
 
     if (!strcmp(name, "auto"))
-        name = hop_device_list()[0]->name;
+        name = hop_plugin_may_be_usable("cuda") ? "cuda" : hop_device_list()[0]->name;
     snprintf(out, n, "%s", name);
     for (i = 0; out[i]; i++)
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", out[i]))

@@ -61,8 +61,8 @@ struct hop_pass {
     uint64_t shuffle_key, dropout_key; /* hop_rng_key(seed, id, HOP_FOR_SHUFFLE / _DROPOUT) */
     int64_t visit;                     /* from 1; with i_pass the counter of the shuffle */
     int64_t i_pass;                    /* from 0 */
-    /* After each step (on a device that runs a pass by itself: after the pass), or NULL. false = end the
-     * pass now: HOP_EBUSY, the plan's state is of no use. */
+    /* After each step (on a device that runs by itself: now and then, and after the pass), or NULL. false =
+     * end the pass now: HOP_EBUSY, the plan's state is of no use. */
     bool (*progress)(void *arg, int64_t n_done, int64_t n_total);
     void *progress_arg;
 };
@@ -137,7 +137,8 @@ int hop_device_find(const char *name, const struct hop_device_ops **ops, int *in
 /* hop_device_identity - which device of this host `name` ("auto", "cuda:1", ...) means, as a word
  * that can be part of a file name: equal words, equal device. Cheap: no device is opened and no
  * library loaded, since it is asked before each visit that a worker process may take over. A name
- * that no device has is its own identity. */
+ * that no device has is its own identity. "auto" is "cuda" where there is a driver for it, usable or not:
+ * to know needs a look that a process must not have had which forks. */
 void hop_device_identity(const char *name, char *out, size_t n);
 
 /* hop_pass_told_to_end - what a device returns when progress() said false: HOP_EBUSY. */

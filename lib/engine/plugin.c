@@ -132,6 +132,21 @@ hop_plugin_load(const char *name, const struct hop_plugin **out, struct hop_err 
     return HOP_OK;
 }
 
+bool
+hop_plugin_may_be_usable(const char *name)
+{
+    struct row *r = find(name);
+    struct hop_str path = {0};
+    bool is_there;
+
+    if (!r || !plugin_dir)
+        return false;
+    hop_str_addf(&path, "%s/hop-%s.so", plugin_dir, name);
+    is_there = !path.is_oom && !access(path.s, F_OK) && dlopen(r->driver, RTLD_LAZY | RTLD_LOCAL);
+    hop_str_clear(&path);
+    return is_there;
+}
+
 /* Can any of its devices be used? */
 static bool
 has_usable(const struct hop_plugin *p, struct hop_err *e)

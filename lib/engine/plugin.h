@@ -72,6 +72,10 @@ void hop_plugins_plans(const char *plans, void (*on_plan)(const char *line));
  * no such file, not loadable, of another version of hop. */
 int hop_plugin_load(const char *name, const struct hop_plugin **out, struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_plugin_may_be_usable - is there such a plugin, and the driver that it needs? Nothing is
+ * initialised. */
+bool hop_plugin_may_be_usable(const char *name);
+
 /* hop_plugin_usable - the plugin if it has a device that can be used, else NULL. Cheap where the
  * driver is missing: then nothing is loaded. The answer is kept. */
 const struct hop_plugin *hop_plugin_usable(const char *name);

@@ -12,6 +12,7 @@ static void
 close_(struct hop_device *d)
 {
     if (d->context) {
+        driver->free(d->context, d->spare);
         driver->stream_free(d->context, d->stream);
         driver->close(d->context);
     }
@@ -136,6 +137,33 @@ precision(const struct hop_plan *p)
     return p->is_half ? "bf16" : p->is_fast ? "tf32" : "fp32";
 }
 
+/* What of the hyperparameters is part of a program: which kernel steps, how gradients are clipped. */
+static bool
+is_same_program(const struct hop_plan *p, const struct hop_plan_spec *spec)
+{
+    static const int fixed[] = {HOP_HYPER_CLIPNORM, HOP_HYPER_GLOBAL_CLIPNORM, HOP_HYPER_CLIPVALUE};
+    float c[HOP_OPTIM_COEFS];
+    size_t i;
+
+    for (i = 0; i < HOP_LEN(fixed); i++)
+        if (p->spec.optim_conf[fixed[i]] != spec->optim_conf[fixed[i]])
+            return false;
+    return p->rule == (int)spec->optim->rule(spec->optim_conf, 1, 1, c);
+}
+
+/* Between passes nothing runs, so programs may go; the next pass builds them again. */
+static void
+retune(struct hop_plan *p, const struct hop_plan_spec *spec)
+{
+    float c[HOP_OPTIM_COEFS];
+
+    if (!is_same_program(p, spec))
+        hop_cuda_progs_free(p);
+    memcpy(p->spec.optim_conf, spec->optim_conf, sizeof p->spec.optim_conf);
+    p->spec.lr = spec->lr;
+    p->rule = (int)spec->optim->rule(spec->optim_conf, 1, 1, c);
+}
+
 const struct hop_device_ops *
 hop_cuda_device(const struct hop_cuda_driver *with)
 {
@@ -144,7 +172,7 @@ hop_cuda_device(const struct hop_cuda_driver *with)
         open_, close_, fingerprint, hop_cuda_bind, hop_cuda_unbind,
         compile, plan_free, plan_bytes, precision,
         hop_cuda_load, hop_cuda_store,
-        hop_cuda_train, hop_cuda_evaluate, hop_cuda_predict, hop_cuda_gradient,
+        hop_cuda_train, hop_cuda_evaluate, hop_cuda_predict, hop_cuda_gradient, retune,
     };
 
     driver = with;

@@ -7,7 +7,8 @@
  * Every function that can fail returns HOP_OK or a negative code and fills e: HOP_ENOMEM when memory
  * is out, HOP_EDEV for everything else, with CUDA's own words in it. After HOP_EDEV of any call but
  * open, the context is lost: the device closes it and the visit ends with status 75.
- * One context is used by one thread at a time.
+ * One context is used by one thread at a time; those of one GPU may be used side by side.
+ * An error that a kernel left comes out of the next sync.
  * Device pointers are plain `void *`, valid in kernels and in the calls of this table alone.
  *
  * Order: what a stream is given runs in that order, some time until stream_sync or event_sync. Of
@@ -98,9 +99,6 @@ struct hop_cuda_driver {
     int (*graph_launch)(struct hop_cuda_context *c, struct hop_cuda_graph *g,
                         struct hop_cuda_stream *s, struct hop_err *e);
     void (*graph_free)(struct hop_cuda_context *c, struct hop_cuda_graph *g); /* NULL is fine */
-
-    /* The first error that a kernel or a call has left since the last time; HOP_OK if none. */
-    int (*last_error)(struct hop_cuda_context *c, struct hop_err *e);
 
     const struct hop_cuda_fast *fast; /* NULL: --precision bf16 is refused */
 };

@@ -121,13 +121,6 @@ close_(struct hop_cuda_context *c)
     free(c);
 }
 
-static int
-last_error(struct hop_cuda_context *c, struct hop_err *e)
-{
-    (void)c;
-    return hop_cuda_host_enter(HOP_EDEV, "last_error", e);
-}
-
 /* ---- 2 memory ---- */
 
 static int
@@ -604,7 +597,6 @@ hop_cuda_host_driver(void)
         launch,
         event_new, event_free, event_record, event_sync,
         capture_begin, capture_end, graph_launch, graph_free,
-        last_error,
         &hop_cuda_host_fast,
     };
 

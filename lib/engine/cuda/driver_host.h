@@ -13,14 +13,14 @@
 
 const struct hop_cuda_driver *hop_cuda_host_driver(void);
 
-/* What was called since the program began. */
+/* What was called since the program began, by all threads. */
 struct hop_cuda_host_counts {
-    int64_t n_calls;  /* that may fail */
-    int64_t n_allocs, n_live_bytes, n_live; /* device and pinned memory */
-    int64_t n_launches, n_graph_launches, n_captures, n_syncs, n_copies_in, n_copies_out;
-    int64_t n_contexts;   /* open now */
-    int64_t n_plans;      /* of fast.h, now */
-    int64_t n_fast;       /* runs of them asked for, captured ones once */
+    _Atomic int64_t n_calls;  /* that may fail */
+    _Atomic int64_t n_allocs, n_live_bytes, n_live; /* device and pinned memory */
+    _Atomic int64_t n_launches, n_graph_launches, n_captures, n_syncs, n_copies_in, n_copies_out;
+    _Atomic int64_t n_contexts;   /* open now */
+    _Atomic int64_t n_plans;      /* of fast.h, now */
+    _Atomic int64_t n_fast;       /* runs of them asked for, captured ones once */
 };
 extern struct hop_cuda_host_counts hop_cuda_host_counts;
 

@@ -1,4 +1,5 @@
-/* Passes over bound examples: everything is enqueued, and the host waits once, at the end. */
+/* Passes over bound examples: everything is enqueued, and the host waits once, at the end; where
+ * somebody wants to know how far it is, also for what was enqueued some batches before. */
 #include <math.h>
 #include <string.h>
 
@@ -97,9 +98,7 @@ receive(struct hop_plan *p, struct hop_err *e)
     int rc = d->driver->copy_out(d->context, d->stream, p->host_now, p->now.p, sizeof *p->host_now,
                                  e);
 
-    if (!rc)
-        rc = d->driver->stream_sync(d->context, d->stream, e);
-    return rc ? rc : d->driver->last_error(d->context, e);
+    return rc ? rc : d->driver->stream_sync(d->context, d->stream, e);
 }
 
 static void
@@ -111,16 +110,43 @@ report(const struct hop_plan *p, int64_t n, struct hop_result *r)
     r->is_diverged = !isfinite(r->loss);
 }
 
-/* Batches of all examples, enqueued; the tail has its own program. */
+enum { MARK_EVERY = 32 }; /* batches: a few milliseconds' work, so that the GPU never runs dry */
+
+/* After batch i: leave a mark on the stream, and wait for the one before it. */
+static int
+tell(struct hop_plan *p, int64_t n, int64_t i, const struct hop_pass *pass, struct hop_err *e)
+{
+    struct hop_device *d = p->device;
+    int64_t k = (i + 1) / MARK_EVERY;
+    struct hop_cuda_event **mark = &p->marks[k % 2];
+    int rc;
+
+    if (!pass || !pass->progress || (i + 1) % MARK_EVERY)
+        return HOP_OK;
+    if ((!*mark && (rc = d->driver->event_new(d->context, mark, e))) ||
+        (rc = d->driver->event_record(d->context, *mark, d->stream, e)))
+        return rc;
+    if (k == 1)
+        return HOP_OK;
+    if ((rc = d->driver->event_sync(d->context, p->marks[(k - 1) % 2], e)))
+        return rc;
+    if (pass->progress(pass->progress_arg, (k - 1) * MARK_EVERY * p->spec.batch_size, n))
+        return HOP_OK;
+    rc = d->driver->stream_sync(d->context, d->stream, e);
+    return rc ? rc : hop_pass_told_to_end(e);
+}
+
+/* Batches of all examples, enqueued; the tail has its own program. pass: NULL or who wants to know. */
 static int
 run_batches(struct hop_plan *p, int64_t n, struct hop_cuda_prog *full, struct hop_cuda_prog *tail,
-            struct hop_err *e)
+            const struct hop_pass *pass, struct hop_err *e)
 {
     int64_t i;
     int rc = HOP_OK;
 
     for (i = 0; i < n / p->spec.batch_size && !rc; i++)
-        rc = hop_cuda_prog_run(full, e);
+        if (!(rc = hop_cuda_prog_run(full, e)))
+            rc = tell(p, n, i, pass, e);
     return !rc && tail ? hop_cuda_prog_run(tail, e) : rc;
 }
 
@@ -152,13 +178,12 @@ hop_cuda_train(struct hop_plan *p, struct hop_data *x, const struct hop_pass *pa
     if ((rc = hop_examples_check(&x->x, &p->spec, true, e)) ||
         (rc = get_programs(p, n, true, &full, &tail, e)) ||
         (rc = send_rates(p, n_steps, &r->lr, e)) || (rc = send_now(p, x, pass, 0, e)) ||
-        (rc = run_batches(p, n, full, tail, e)) || (rc = receive(p, e)))
+        (rc = run_batches(p, n, full, tail, pass, e)) || (rc = receive(p, e)))
         return rc;
     HOP_BUG_ON(p->host_now->at != n || p->host_now->t_step != p->step + n_steps);
     p->step += n_steps;
     r->n_steps = n_steps;
     report(p, n, r);
-    /* The host hears of the pass at its end only. */
     if (pass->progress && !pass->progress(pass->progress_arg, n, n))
         return hop_pass_told_to_end(e);
     return HOP_OK;
@@ -176,7 +201,7 @@ infer(struct hop_plan *p, struct hop_data *x, bool wants_labels, float *predicti
 
     if ((rc = hop_examples_check(&x->x, &p->spec, wants_labels, e)) ||
         (rc = get_programs(p, n, false, &full, &tail, e)) ||
-        (rc = send_now(p, x, NULL, n_out, e)) || (rc = run_batches(p, n, full, tail, e)))
+        (rc = send_now(p, x, NULL, n_out, e)) || (rc = run_batches(p, n, full, tail, NULL, e)))
         return rc;
     if (n_out && (rc = d->driver->copy_out(d->context, d->stream, predictions, p->out.p,
                                            (size_t)n_out * sizeof(float), e)))

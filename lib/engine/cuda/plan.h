@@ -22,6 +22,8 @@ struct hop_device {
     const struct hop_cuda_driver *driver;
     struct hop_cuda_context *context;
     struct hop_cuda_stream *stream; /* everything runs here */
+    void *spare;                    /* memory of examples that were unbound: taking and giving back */
+    size_t spare_bytes;             /* makes a GPU wait for all its streams */
     char fingerprint[64];
 };
 
@@ -29,6 +31,7 @@ struct hop_data {
     struct hop_device *device;
     struct hop_examples x; /* of the host; its arrays are not read after bind */
     void *memory;          /* one piece for all that follows */
+    size_t bytes;          /* of it */
     struct k_now now;      /* spans of the examples, the rest zero */
 };
 
@@ -96,6 +99,7 @@ struct hop_plan {
     struct k_rate *host_rates;        /* pinned, with room for cap_rates */
     struct k_rates rates;
     struct k_f32 out;                 /* predictions of a pass */
+    struct hop_cuda_event *marks[2];  /* how far a pass is; NULL: nobody has asked yet */
     struct hop_cuda_prog *progs;
     int64_t step;
     size_t bytes;

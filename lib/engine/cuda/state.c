@@ -163,6 +163,8 @@ hop_cuda_state_free(struct hop_plan *p)
     d->driver->free(d->context, p->out.p);
     d->driver->host_free(d->context, p->host_now);
     d->driver->host_free(d->context, p->host_rates);
+    d->driver->event_free(d->context, p->marks[0]);
+    d->driver->event_free(d->context, p->marks[1]);
     free(p->shadow_at);
 }
 
@@ -249,6 +251,22 @@ upload(struct hop_data *data, struct hop_err *e)
     return rc ? rc : sync(d, e);
 }
 
+/* The spare piece, or a new one. */
+static int
+take_memory(struct hop_data *data, size_t bytes, struct hop_err *e)
+{
+    struct hop_device *d = data->device;
+
+    data->bytes = bytes;
+    if (d->spare_bytes < bytes)
+        return d->driver->alloc(d->context, bytes, &data->memory, e);
+    data->memory = d->spare;
+    data->bytes = d->spare_bytes;
+    d->spare = NULL;
+    d->spare_bytes = 0;
+    return HOP_OK;
+}
+
 int
 hop_cuda_bind(struct hop_device *d, const struct hop_examples *x, struct hop_data **out,
               struct hop_err *e)
@@ -261,7 +279,7 @@ hop_cuda_bind(struct hop_device *d, const struct hop_examples *x, struct hop_dat
         return HOP_ENOMEM;
     data->device = d;
     data->x = *x;
-    rc = d->driver->alloc(d->context, lay_out_examples(data), &data->memory, e);
+    rc = take_memory(data, lay_out_examples(data), e);
     if (!rc) {
         lay_out_examples(data);
         rc = upload(data, e);
@@ -276,6 +294,14 @@ hop_cuda_bind(struct hop_device *d, const struct hop_examples *x, struct hop_dat
 void
 hop_cuda_unbind(struct hop_data *x)
 {
-    x->device->driver->free(x->device->context, x->memory);
+    struct hop_device *d = x->device;
+    void *gone = x->memory;
+
+    if (x->memory && x->bytes > d->spare_bytes) {
+        gone = d->spare;
+        d->spare = x->memory;
+        d->spare_bytes = x->bytes;
+    }
+    d->driver->free(d->context, gone);
     free(x);
 }

@@ -1,6 +1,7 @@
 #include "engine/cuda/gpu/api.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "engine/cuda/gpu/library.h"
@@ -57,14 +58,13 @@ hop_cuda_check(CUresult r, const char *where, const char *what, struct hop_err *
                     "%s: %s (CUDA error %d, %s)", what, words, (int)r, name);
 }
 
-int
-hop_cuda_api(const struct hop_cuda_api **out, struct hop_err *e)
+static int
+open_api(struct hop_err *e)
 {
     const char *missing;
     void *so;
     int rc;
 
-    *out = &api;
     if (is_ready)
         return HOP_OK;
     if (!(so = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)))
@@ -77,4 +77,17 @@ hop_cuda_api(const struct hop_cuda_api **out, struct hop_err *e)
         return rc;
     is_ready = true;
     return HOP_OK;
+}
+
+int
+hop_cuda_api(const struct hop_cuda_api **out, struct hop_err *e)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int rc;
+
+    *out = &api;
+    pthread_mutex_lock(&lock);
+    rc = open_api(e);
+    pthread_mutex_unlock(&lock);
+    return rc;
 }

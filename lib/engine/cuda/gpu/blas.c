@@ -1,5 +1,6 @@
 #include "engine/cuda/gpu/blas.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,8 @@ static bool is_ready;
 #define ROW(f) {#f, offsetof(struct hop_blas, f)},
 static const struct hop_cuda_symbol functions[] = {HOP_BLAS_FUNCTIONS(ROW)};
 
-int
-hop_blas_open(const struct hop_blas **out, struct hop_err *e)
+static int
+open_library(struct hop_err *e)
 {
     static const char hint[] = "install cuBLAS beside cuDNN, or name its folder in HOP_CUDNN";
     char name[40];
@@ -34,7 +35,6 @@ hop_blas_open(const struct hop_blas **out, struct hop_err *e)
     size_t v;
     void *so;
 
-    *out = &lib;
     if (is_ready)
         return HOP_OK;
     snprintf(name, sizeof name, "libcublasLt.so.%d", CUBLAS_VER_MAJOR);
@@ -47,6 +47,19 @@ hop_blas_open(const struct hop_blas **out, struct hop_err *e)
              v % 100);
     is_ready = true;
     return HOP_OK;
+}
+
+int
+hop_blas_open(const struct hop_blas **out, struct hop_err *e)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int rc;
+
+    *out = &lib;
+    pthread_mutex_lock(&lock);
+    rc = open_library(e);
+    pthread_mutex_unlock(&lock);
+    return rc;
 }
 
 static int

@@ -81,3 +81,14 @@ $B/test/unit/cuda/t_blas.o: FLAGS_HERE += -DFAKE_DIR='"$(abspath $B)/test/fake"'
 $B/test/fake/libcublasLt.so.%: test/unit/cuda/fake_cublaslt.c $B/flags
 	@mkdir -p $(@D)
 	$Q$(CC) -std=c11 -D_DEFAULT_SOURCE $(filter-out -Wmissing-prototypes,$(HOP_WARN)) -fPIC -shared $(CFLAGS) $(CUDA_CFLAGS) -o $@ $<
+
+# ---- the plugin of host memory, for tests; needs no toolkit ----
+
+TEST_PLUGIN = $B/test/plugin/hop-cuda.so
+TEST_PLUGIN_OBJ := $(patsubst %.c,$B/pic/%.o,$(shell grep -L 'include <cu' lib/engine/cuda/*.c) $(wildcard lib/base/*.c lib/net/*.c) \
+	lib/engine/examples.c lib/engine/augment.c lib/engine/ref/ref_loss.c test/unit/cuda/host_plugin.c)
+$(TEST_PLUGIN): $(TEST_PLUGIN_OBJ) lib/engine/cuda/gpu/plugin.map
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$Q$(CC) -shared $(CFLAGS) $(LDFLAGS) -o $@.new $(TEST_PLUGIN_OBJ) -Wl,--gc-sections \
+		-Wl,--version-script=lib/engine/cuda/gpu/plugin.map -Wl,-z,defs -lpthread -ldl -lm && mv $@.new $@

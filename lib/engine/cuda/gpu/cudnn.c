@@ -1,6 +1,7 @@
 #include "engine/cuda/gpu/cudnn.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,15 +35,14 @@ hop_cudnn_check(const struct hop_cudnn *l, cudnnStatus_t s, const char *what, st
                     words[0] ? ": " : "", words);
 }
 
-int
-hop_cudnn_open(const struct hop_cudnn **out, struct hop_err *e)
+static int
+open_library(struct hop_err *e)
 {
     static const char hint[] = "install cuDNN 9, or name its folder in HOP_CUDNN";
     const char *why = "", *missing;
     size_t v;
     void *so;
 
-    *out = &lib;
     if (is_ready)
         return HOP_OK;
     if (!(so = hop_cuda_library_open("libcudnn.so.9", &why)))
@@ -56,6 +56,19 @@ hop_cudnn_open(const struct hop_cudnn **out, struct hop_err *e)
                         lib.version, CUDNN_MAJOR);
     is_ready = true;
     return HOP_OK;
+}
+
+int
+hop_cudnn_open(const struct hop_cudnn **out, struct hop_err *e)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    int rc;
+
+    *out = &lib;
+    pthread_mutex_lock(&lock);
+    rc = open_library(e);
+    pthread_mutex_unlock(&lock);
+    return rc;
 }
 
 int

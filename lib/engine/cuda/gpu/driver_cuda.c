@@ -376,13 +376,6 @@ graph_free(struct hop_cuda_context *c, struct hop_cuda_graph *g)
         hop_cuda_use(c)->cuGraphExecDestroy((CUgraphExec)g);
 }
 
-/* An error of a kernel stays with its context and comes back from every later call that waits. */
-static int
-last_error(struct hop_cuda_context *c, struct hop_err *e)
-{
-    return hop_cuda_check(hop_cuda_use(c)->cuCtxSynchronize(), c->where, "work failed", e);
-}
-
 const struct hop_cuda_driver hop_cuda_driver_real = {
     .abi = HOP_CUDA_DRIVER_ABI,
     .size = sizeof(struct hop_cuda_driver),
@@ -411,5 +404,4 @@ const struct hop_cuda_driver hop_cuda_driver_real = {
     .capture_end = capture_end,
     .graph_launch = graph_launch,
     .graph_free = graph_free,
-    .last_error = last_error,
 };

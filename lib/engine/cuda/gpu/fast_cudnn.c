@@ -43,7 +43,7 @@ hop_cuda_fast_plans(const char *text, void (*told)(const char *line))
 const char *
 hop_cuda_fast_version(struct hop_err *e)
 {
-    static char text[80];
+    static _Thread_local char text[80];
     const struct hop_cudnn *lib;
     const struct hop_blas *dense;
     struct hop_err none = {0};
