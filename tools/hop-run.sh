@@ -27,6 +27,8 @@ die() { # STATUS TEXT
 usage() {
     cat 2>/dev/null <<'END'
 usage: hop-run -o RUN --data DIR [OPTIONS] METHOD [METHOD'S OPTIONS] SPACE
+       hop-run status RUN [--json]
+       hop-run --gc RUN [--top K] [--dry-run]
 
 Search: train and evaluate configs until METHOD asks for no more, then print
 the best. Called again, it goes on where it was.
@@ -48,6 +50,10 @@ options:
                               (val: its accuracy, or loss); none = do not
       --retries N             try a visit again that asks for it (3)
       --nets DIR              where nets are found by name
+      --json                  status as a line of JSON
+      --gc RUN                remove what the run needs no longer, and name it
+      --top K                 --gc: when the search is over, keep the K best configs
+      --dry-run               --gc: only name it
   -q, --quiet                 say nothing but errors
   -v, --verbose               say more
       --progress              show progress even if stderr is no terminal
@@ -66,6 +72,38 @@ quote() {
     *) printf '%s' "$1" ;;
     esac
 }
+
+# The tools that belong to this script come first.
+case $0 in
+*/*) PATH=$(cd "$(dirname "$0")" && pwd):$PATH ;;
+esac
+export PATH
+
+# ---- status and --gc: hop-visit looks after run folders ----
+
+clerk() { # OPTION ARGUMENT OF HOP-RUN...
+    what=$1
+    word=$2
+    shift 2
+    case ${1:-} in
+    '') die 2 "$word: RUN is missing (see --help)" ;;
+    -*) die 2 "$1: RUN comes first (see --help)" ;;
+    esac
+    clerk_run=$1
+    shift
+    exec hop-visit $quiet --run "$clerk_run" "$what" "$@"
+}
+case ${1:-}:${2:-} in
+-q:status | -q:--gc | --quiet:status | --quiet:--gc)
+    quiet=-q
+    shift
+    ;;
+esac
+case ${1:-} in
+status) clerk --status "$@" ;;
+--gc) clerk --gc "$@" ;;
+--gc=*) die 2 "--gc: RUN comes after it (see --help)" ;;
+esac
 
 # ---- options ----
 
@@ -207,7 +245,8 @@ schedule() { # OPTIONS...
 if [ -n "$dry" ]; then
     log=/dev/null
     [ ! -e "$run/log.jsonl" ] || log=$run/log.jsonl
-    hop-search -q "$@" ${every:+"--eval-every=$every"} <"$log" | schedule -q --as lines
+    { [ ! -e "$run/configs.jsonl" ] || cat "$run/configs.jsonl"; cat "$log"; } |
+        hop-search -q "$@" ${every:+"--eval-every=$every"} | schedule -q --as lines
     exit
 fi
 mkdir -p "$run/jobs" || exit 1
