@@ -82,7 +82,7 @@ write_child(const struct hop_model *parent, const struct hop_model *child, int f
     m.iteration = parent->iteration;
     m.visits = parent->visits;
     m.step = parent->step;
-    rc = hop_model_write(fd, where, &m, parent->st.tensors, parent->st.n_tensors, e);
+    rc = hop_model_write(fd, where, &m, parent->st.tensors, parent->st.n_tensors, NULL, e);
     hop_json_free(history);
     return rc;
 }
