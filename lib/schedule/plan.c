@@ -67,7 +67,7 @@ hop_sched_cost(const struct hop_sched_in *in, size_t task, size_t shard, size_t 
                         ? in->cost_s[task * in->n_train + shard]
                         : (double)in->shards[shard].examples * (is_eval ? t->eval_s : t->train_s);
 
-    return in->visit_s + t->bytes * w->s_per_byte * (is_eval ? 1 : 2) + work_s / w->speed;
+    return in->visit_s + w->visit_s + t->bytes * w->s_per_byte * (is_eval ? 1 : 2) + work_s / w->speed;
 }
 
 /* ---- 1 the rules ---- */

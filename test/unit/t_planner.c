@@ -39,7 +39,7 @@ set_scene(struct scene *s, size_t n, size_t p)
     for (i = 0; i < p; i++) {
         s->holders[i][0] = (uint32_t)i;
         s->shards[i] = (struct hop_sched_shard){shard_names[i], 1, s->holders[i], 1, false};
-        s->workers[i] = (struct hop_sched_worker){1, 1, 0};
+        s->workers[i] = (struct hop_sched_worker){.n_slots = 1, .speed = 1};
     }
     for (i = 0; i < n; i++)
         s->tasks[i] = (struct hop_sched_task){.id = names[i], .place = i, .until = 1,
@@ -331,7 +331,7 @@ cost_of(const struct hop_sched_in *in, const struct hop_sched_visit *v)
 
     if (!v->is_eval && in->cost_s)
         s = in->cost_s[v->task * in->n_train + v->shard];
-    s = s / in->workers[v->worker].speed + in->visit_s;
+    s = s / in->workers[v->worker].speed + in->visit_s + in->workers[v->worker].visit_s;
     return s + t->bytes * in->workers[v->worker].s_per_byte * (v->is_eval ? 1 : 2);
 }
 
@@ -564,7 +564,7 @@ invent(struct scene *s)
     for (i = 0; i < w; i++) {
         all[i] = (uint32_t)i;
         s->workers[i] = (struct hop_sched_worker){1 + (roll(4) ? 0 : roll(3)), 0.5 * (1 + roll(4)),
-                                                  0.0001 * roll(2)};
+                                                  0.0001 * roll(2), 0.1 * roll(2)};
     }
     for (i = 0; i < p + n_val; i++) {
         shuffle(all, w);
@@ -713,7 +713,7 @@ set_many(struct many *m, size_t n, size_t p)
     for (i = 0; i < p; i++) {
         m->holder[i] = (uint32_t)i;
         m->shards[i] = (struct hop_sched_shard){"s", 1, &m->holder[i], 1, false};
-        m->workers[i] = (struct hop_sched_worker){1, 1, 0};
+        m->workers[i] = (struct hop_sched_worker){.n_slots = 1, .speed = 1};
     }
     for (i = 0; i < n; i++)
         m->tasks[i] = (struct hop_sched_task){.id = "c", .place = i, .until = 1,
