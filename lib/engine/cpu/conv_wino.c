@@ -12,7 +12,7 @@ struct conv {
     struct hop_cpu_prog *g;
     struct hop_cpu_weight *w, *bias; /* bias NULL: none */
     struct hop_cpu_wino fwd, back;
-    bool has_relu;
+    struct hop_cpu_wino_end end, end_back;
     float *padded;       /* [k] the bias, then 0; NULL without bias */
     float *padded_dbias; /* [k] */
     const float *x, *x_back; /* as the forward and the backward pass have the input */
@@ -142,7 +142,7 @@ run_forward(void *arg, const struct hop_cpu_now *now)
     (void)now;
     if (s->bias)
         memcpy(s->padded, s->bias->v, s->bias->n * sizeof(float));
-    hop_cpu_wino_forward(&s->fwd, s->x, u, s->padded, s->has_relu, s->y, room);
+    hop_cpu_wino_forward(&s->fwd, s->x, u, &s->end, s->y, room);
 }
 
 static int
@@ -184,8 +184,8 @@ hop_cpu_conv_wino_forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
         (rc = hop_cpu_value_as(g, HOP_CPU_FORWARD, v, x_md, &x, e)) ||
         (rc = hop_cpu_value_new(g, i + 1, y_md, e)))
         return rc;
-    s->has_relu = act && act->act == HOP_RELU;
-    if (s->has_relu)
+    s->end = (struct hop_cpu_wino_end){s->padded, act && act->act == HOP_RELU, NULL};
+    if (s->end.has_relu)
         next->is_fused = true;
     s->x = x->p;
     s->y = g->values[i + 1].buf->p;
@@ -218,7 +218,7 @@ run_data(void *arg, const struct hop_cpu_now *now)
     const float *u = points(s, true, &room);
 
     (void)now;
-    hop_cpu_wino_forward(&s->back, s->dy, u, NULL, false, s->dx, room);
+    hop_cpu_wino_forward(&s->back, s->dy, u, &s->end_back, s->dx, room);
 }
 
 /* What is 0 in each of the sums comes out as rounding noise, of which RMSprop and Adam make whole steps
@@ -255,6 +255,19 @@ weights(struct hop_cpu_prog *g, int i, const struct hop_dn_md *dy_md, struct hop
     return rc ? rc : hop_cpu_grad_give(g, i + 1, dy_md, dy, e);
 }
 
+/* Is the input a ReLU's output, read by this layer alone and lying as dx will? Then the ReLU's backward
+ * pass is done here. */
+static bool
+follows_relu(const struct hop_cpu_prog *g, int v, const struct hop_dn_md *dx_md)
+{
+    const struct hop_layer *l = v > 0 ? &g->plan->spec.net->layers[v - 1] : NULL;
+
+    return l && !strcmp(l->kind->op, "Activation") &&
+           ((const struct hop_activation *)l->params)->act == HOP_RELU &&
+           !g->nodes[v - 1].is_absorbed && g->values[v].n_readers == 1 &&
+           hop_dn_md_equal(g->values[v].md, dx_md);
+}
+
 static int
 data(struct hop_cpu_prog *g, int i, const struct hop_dn_md *dy_md, struct hop_err *e)
 {
@@ -270,6 +283,10 @@ data(struct hop_cpu_prog *g, int i, const struct hop_dn_md *dy_md, struct hop_er
         return rc;
     if (!(dx = hop_cpu_grad_new(g, dx_md, e)))
         return HOP_ENOMEM;
+    if (follows_relu(g, v, dx_md)) {
+        s->end_back.relu_of = g->values[v].buf->p;
+        g->nodes[v - 1].is_absorbed = true;
+    }
     s->dy = dy->p;
     s->dx = dx->p;
     rc = hop_cpu_call(g, HOP_CPU_BACKWARD, run_data, s, e);

@@ -80,6 +80,15 @@ relu(reals v)
     return (reals)((words)v & ~is_less);
 }
 
+/* v where x > 0, else 0 */
+ALWAYS reals
+where_positive(reals x, reals v)
+{
+    words is_more = x > 0.0f;
+
+    return (reals)((words)v & is_more);
+}
+
 /* a * b + c */
 ALWAYS reals
 mul_add(float a, reals b, reals c)
@@ -248,11 +257,13 @@ gradient_tile(const struct hop_cpu_wino *s, const float *dy, const struct tile *
     }
 }
 
-/* m[point * step] to the 4x4 outputs of a tile; y: that block of channels of the image. */
+/* m[point * step] to the 4x4 outputs of a tile; y, and end's arrays, from that block of channels of the
+ * image on. */
 WIDE static void
 output_tile(const struct hop_cpu_wino *s, const float *m, size_t step, const struct tile *t,
-            reals bias, bool has_relu, float *y)
+            const struct hop_cpu_wino_end *end, float *y)
 {
+    reals bias = end->bias ? load(end->bias) : (reals){0};
     reals cols[6][4], d[6], o[4];
 
     for (int i = 0; i < 6; i++) {
@@ -265,10 +276,14 @@ output_tile(const struct hop_cpu_wino *s, const float *m, size_t step, const str
             d[i] = cols[i][j];
         from_points(d, o);
         for (int64_t i = 0; i < 4 && t->y + i < s->p; i++) {
+            int64_t at = ((t->y + i) * s->q + t->x + j) * L;
+
             o[i] += bias;
-            if (has_relu)
+            if (end->has_relu)
                 o[i] = relu(o[i]);
-            store(y + ((t->y + i) * s->q + t->x + j) * L, o[i]);
+            if (end->relu_of)
+                o[i] = where_positive(load(end->relu_of + at), o[i]);
+            store(y + at, o[i]);
         }
     }
 }
@@ -415,7 +430,7 @@ block_size(const struct hop_cpu_wino *s)
 /* Tiles t0 .. t0 + n - 1, of a block of `most`. */
 WIDE static void
 forward_block(const struct hop_cpu_wino *s, int64_t t0, int64_t n, int64_t most, const float *x,
-              const float *u, const float *bias, bool has_relu, float *y, float *room)
+              const float *u, const struct hop_cpu_wino_end *end, float *y, float *room)
 {
     size_t step_v = (size_t)(most * s->c + SPARE), step_m = (size_t)(most * s->k + SPARE);
     float *v = room, *m = room + POINTS * step_v;
@@ -433,10 +448,13 @@ forward_block(const struct hop_cpu_wino *s, int64_t t0, int64_t n, int64_t most,
                  m + i * step_m);
     for (int64_t i = 0; i < n; i++) {
         t = tile(&g, t0 + i);
-        for (int64_t b = 0; b < s->k / L; b++)
-            output_tile(s, m + i * s->k + b * L, step_m, &t,
-                        bias ? load(bias + b * L) : (reals){0}, has_relu,
-                        y + (t.n * (s->k / L) + b) * pq);
+        for (int64_t b = 0; b < s->k / L; b++) {
+            int64_t at = (t.n * (s->k / L) + b) * pq;
+            struct hop_cpu_wino_end here = {end->bias ? end->bias + b * L : NULL, end->has_relu,
+                                            end->relu_of ? end->relu_of + at : NULL};
+
+            output_tile(s, m + i * s->k + b * L, step_m, &t, &here, y + at);
+        }
     }
 }
 
@@ -448,14 +466,14 @@ forward_room(const struct hop_cpu_wino *s)
 
 void
 hop_cpu_wino_forward(const struct hop_cpu_wino *s, const float *x, const float *u,
-                     const float *bias, bool has_relu, float *y, float *room)
+                     const struct hop_cpu_wino_end *end, float *y, float *room)
 {
     int64_t n_tiles = grid(s).n, most = block_size(s);
     size_t each = forward_room(s);
 
 #pragma omp parallel for schedule(static)
     for (int64_t t = 0; t < n_tiles; t += most)
-        forward_block(s, t, n_tiles - t < most ? n_tiles - t : most, most, x, u, bias, has_relu, y,
+        forward_block(s, t, n_tiles - t < most ? n_tiles - t : most, most, x, u, end, y,
                       room + (size_t)omp_get_thread_num() * each);
 }
 
@@ -567,37 +585,61 @@ weights_room(const struct hop_cpu_wino *s)
            (size_t)(WHOLE * s->k);
 }
 
-void
-hop_cpu_wino_weights(const struct hop_cpu_wino *s, const float *x, const float *dy, float *dw,
-                     float *dbias, float *room)
+/* Where the gradient of weights works; all threads at once, or one alone: for that one the barriers
+ * would be calls of the system. */
+struct sums {
+    float *points, *v, *d, *bias; /* [36] panels; factors and biases of a block of tiles */
+    size_t step_v, step_d;
+    float *out; /* the gradient */
+};
+
+static void
+add_blocks(const struct hop_cpu_wino *s, const struct sums *at, const float *x, const float *dy,
+           float *dbias)
 {
     struct grid g = grid(s);
-    size_t step_v = (size_t)(WHOLE * s->c + SPARE), step_d = (size_t)(WHOLE * s->k + SPARE);
-    float *sums = room, *v = sums + n_points(s->c, s->k), *d = v + POINTS * step_v;
-    float *bias = d + POINTS * step_d;
 
-    memset(sums, 0, n_points(s->c, s->k) * sizeof *sums);
-    if (dbias)
-        memset(dbias, 0, (size_t)s->k * sizeof *dbias);
-#pragma omp parallel
     for (int64_t t0 = 0; t0 < g.n; t0 += WHOLE) {
         int64_t n = g.n - t0 < WHOLE ? g.n - t0 : WHOLE;
 
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < n; i++)
-            factors(s, &g, t0 + i, x, dy, v + i * s->c, d + i * s->k, bias + i * s->k);
+            factors(s, &g, t0 + i, x, dy, at->v + i * s->c, at->d + i * s->k, at->bias + i * s->k);
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < POINTS + 1; i++) {
             if (i < POINTS)
-                multiply_t(s, n, v + (size_t)i * step_v, d + (size_t)i * step_d,
-                           sums + i * s->c * s->k);
+                multiply_t(s, n, at->v + (size_t)i * at->step_v, at->d + (size_t)i * at->step_d,
+                           at->points + i * s->c * s->k);
             else if (dbias)
-                add_biases(n, s->k, bias, dbias);
+                add_biases(n, s->k, at->bias, dbias);
         }
     }
-#pragma omp parallel for schedule(static)
+#pragma omp for schedule(static)
     for (int64_t c = 0; c < s->c; c++)
-        taps_row(s, sums, c, dw);
+        taps_row(s, at->points, c, at->out);
+}
+
+void
+hop_cpu_wino_weights(const struct hop_cpu_wino *s, const float *x, const float *dy, float *dw,
+                     float *dbias, float *room)
+{
+    struct sums at = {.points = room,
+                      .v = room + n_points(s->c, s->k),
+                      .step_v = (size_t)(WHOLE * s->c + SPARE),
+                      .step_d = (size_t)(WHOLE * s->k + SPARE),
+                      .out = dw};
+
+    at.d = at.v + POINTS * at.step_v;
+    at.bias = at.d + POINTS * at.step_d;
+    memset(at.points, 0, n_points(s->c, s->k) * sizeof *at.points);
+    if (dbias)
+        memset(dbias, 0, (size_t)s->k * sizeof *dbias);
+    if (omp_get_max_threads() > 1) {
+#pragma omp parallel
+        add_blocks(s, &at, x, dy, dbias);
+    } else {
+        add_blocks(s, &at, x, dy, dbias);
+    }
 }
 
 size_t

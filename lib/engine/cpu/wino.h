@@ -39,9 +39,16 @@ void hop_cpu_wino_kernel(const struct hop_cpu_wino *s, const float *w, bool is_b
 /* hop_cpu_wino_back - the convolution that makes the gradient of s's input from that of its output. */
 struct hop_cpu_wino hop_cpu_wino_back(const struct hop_cpu_wino *s);
 
-/* hop_cpu_wino_forward - y overwritten: x * kernel + bias [k] (NULL: none), then ReLU if asked. */
+/* What comes after the sums; each may be missing. */
+struct hop_cpu_wino_end {
+    const float *bias; /* [k] */
+    bool has_relu;
+    const float *relu_of; /* as y: 0 where this is not positive (a ReLU's backward pass) */
+};
+
+/* hop_cpu_wino_forward - y overwritten: x * kernel, and what comes after. */
 void hop_cpu_wino_forward(const struct hop_cpu_wino *s, const float *x, const float *u,
-                          const float *bias, bool has_relu, float *y, float *room);
+                          const struct hop_cpu_wino_end *end, float *y, float *room);
 
 /* hop_cpu_wino_weights - the gradients of kernel and bias (NULL: not wanted), overwritten, from input x
  * and gradient dy of the output. Sums of float32 in blocks of tiles. */
