@@ -36,12 +36,12 @@ run|GNU parallel|gnu_parallel|parallel|parallel|parallel|parallel
 run|ssh|has ssh|openssh-client|openssh-clients|openssh|openssh-client
 run|rsync|has rsync|rsync|rsync|rsync|rsync
 run|flock|has flock|util-linux|util-linux-core|util-linux|flock
-maybe|gnuplot|has gnuplot|gnuplot-nox|gnuplot|gnuplot|gnuplot
 run|xz|has xz|xz-utils|xz|xz|xz
 check|bats 1.5 or newer|bats_new|bats|bats|bash-bats|bats
 check|mandoc|has mandoc|mandoc|mandoc|mandoc|mandoc
 check|jq|has jq|jq|jq|jq|jq
 check|shellcheck|has shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck
+check|gnuplot|has gnuplot|gnuplot-nox|gnuplot|gnuplot|gnuplot
 check|bzip2|has bzip2|bzip2|bzip2|bzip2|bzip2
 check|ps|has ps|procps|procps-ng|procps-ng|procps
 END

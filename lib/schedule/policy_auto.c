@@ -1,6 +1,8 @@
 /* auto - the best of many: round-robin's visits without its barriers, lists by several rules, then
- * random variations of them until the lower bound is met or enough has been tried. In cyclic order
- * the rules decide only who waits; in free order also where each config goes next.
+ * random variations of them, at last small changes of the best (improve.h), until the lower bound is
+ * met or enough has been tried. In cyclic order the rules decide only who waits; in free order also
+ * where each config goes next. Lists leave no slot idle that could work, which the best plan may
+ * have to; changes find that, too, where there are few visits.
  *
  * How much is tried is counted in visits, not in seconds, so the same input gives the same plan.
  */
@@ -10,10 +12,13 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
+#include "schedule/improve.h"
 #include "schedule/list.h"
 
-/* Visits to be planned in all tries together: about a tenth of a second. */
-static const size_t enough_visits = 1000000;
+/* Visits to be planned in all lists together, about a tenth of a second; in small plans fewer: so
+ * many random ones find all that there is to find. The same for small changes. */
+static const size_t enough_visits = 1000000, enough_lists = 2000;
+static const size_t enough_changed = 2000000, enough_changes = 20000;
 /* A plan this near the lower bound is good enough: exactly, and once a million are planned. */
 static const double is_same = 1e-9, is_near = 1e-3;
 /* Round-robin sorts the configs in every sub-epoch, which takes too long for more than this. */
@@ -132,9 +137,21 @@ try_all(struct search *s, struct hop_err *e)
     for (i = 0; i < HOP_LEN(rules) && !rc; i++)
         if (s->in->is_free || !rules[i].is_rotating)
             rc = try(s, &rules[i], e);
-    for (k = 0; !rc && !is_done(s) && s->n_planned < enough_visits; k++)
+    for (k = 0; !rc && !is_done(s) && s->n_planned < enough_visits && k < enough_lists; k++)
         rc = try_random(s, k, e);
     return rc;
+}
+
+static int
+improve(struct search *s, struct hop_err *e)
+{
+    size_t n = enough_changed / (s->best.n + 1);
+    int rc;
+
+    if (is_done(s) || !n)
+        return HOP_OK;
+    rc = hop_improve(s->in, &s->best, n < enough_changes ? n : enough_changes, e);
+    return rc ? rc : hop_sched_reckon(s->in, &s->best, e);
 }
 
 static int
@@ -144,6 +161,8 @@ fill(const struct hop_sched_in *in, struct hop_sched *plan, struct hop_err *e)
                        .first = hop_alloc(in->n_tasks, sizeof *s.first, e)};
     int rc = s.list && s.first ? try_all(&s, e) : HOP_ENOMEM;
 
+    if (!rc)
+        rc = improve(&s, e);
     free(s.first);
     hop_list_free(s.list);
     hop_sched_clear(&s.next);
