@@ -12,6 +12,7 @@ verbose=
 progress=
 best=
 every=
+workers=
 again=
 
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
@@ -114,6 +115,9 @@ while [ $# -gt 0 ]; do
     esac
     seen="$seen$option "
     case $option in
+    --workers) workers=$value ;;
+    esac
+    case $option in
     --output) run=$value ;;
     --data) data=$value ;;
     --engine) engine=$value ;;
@@ -139,6 +143,21 @@ done
 [ $# -ge 1 ] || die 2 "METHOD is missing (see --help)"
 [ $# -ge 2 ] || die 2 "SPACE is missing (see --help)"
 method=$1
+# Methods that choose by results have as many configs in training as there are workers.
+case $method in
+asha | tpe)
+    case " $* " in
+    *' --parallel'[\ =]* | *' -j'*) ;;
+    *)
+        if [ -f "$workers" ]; then
+            workers=$(grep -c '"name"' "$workers")
+        fi
+        shift
+        set -- "$method" "--parallel=${workers:-$(getconf _NPROCESSORS_ONLN)}" "$@"
+        ;;
+    esac
+    ;;
+esac
 for space in "$@"; do :; done
 case $method in
 select | narrow | import) die 2 "$method: is no method (known: hop-search --help)" ;;

@@ -32,11 +32,15 @@ struct hop_search_options {
     uint64_t seed;
     const char *shape;   /* hyperband: "A" or "B"; NULL = default */
     bool want_added;     /* hyperband: a rung's iterations are added to what the config had */
+    const char *rule;    /* tpe: tpe.h's; asha: "promote" or "stop"; NULL = default */
+    int64_t min_iterations; /* asha: no rung below; 0 = 1 */
+    int64_t interval;    /* pbt: iterations between generations; 0 = the method's default */
     int64_t repeats;     /* seeds per config, >= 1 */
     const char *prefix;  /* ids are PREFIX0001, ... */
     struct hop_objective objective; /* not bound; without a split "val", or "train" in logs that
                                        have no val */
     struct hop_patience patience;
+    int64_t median_from; /* give up by the median (median.h) from this iteration on; 0 = none */
     bool (*is_net)(const struct hop_json *model); /* a net of hop's, so that training would read the
                                                      config? NULL: none is */
 };
@@ -90,6 +94,12 @@ struct hop_method {
 extern const struct hop_method *const hop_methods[]; /* NULL-ended */
 extern const struct hop_method hop_method_grid;
 extern const struct hop_method hop_method_random;
+extern const struct hop_method hop_method_sobol;
+extern const struct hop_method hop_method_hyperband;
+extern const struct hop_method hop_method_bohb;
+extern const struct hop_method hop_method_asha;
+extern const struct hop_method hop_method_tpe;
+extern const struct hop_method hop_method_pbt;
 
 /* hop_method_find - by name. Err: HOP_EARG listing the known ones. */
 int hop_method_find(const char *name, const struct hop_method **out, struct hop_err *e)
@@ -110,6 +120,12 @@ int hop_search_run(const struct hop_method *m, struct hop_search_in *in,
 int hop_search_ask(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
                    const double *x, int64_t until, struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_search_ask_child - the same of a config that begins as config `parent` is after its iteration `at`
+ * (run/parent.h). parent 0: hop_search_ask. */
+int hop_search_ask_child(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
+                         const double *x, size_t parent, int64_t at, int64_t until,
+                         struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_search_result - of config `number`; one that is UNKNOWN when the log does not name it. */
 const struct hop_result *hop_search_result(const struct hop_search_in *in, size_t number);
 
@@ -118,6 +134,11 @@ const struct hop_result *hop_search_result(const struct hop_search_in *in, size_
  * not reached; NAN = not known yet (of a stopped one that is its last loss). */
 const struct hop_point *hop_result_at(const struct hop_result *r, int64_t iteration);
 double hop_result_loss(const struct hop_result *r, int64_t iteration);
+
+/* hop_result_from, hop_result_loss_from - the same of the first point at `iteration` or later: of a
+ * config that was trained further than a rung without being evaluated there. */
+const struct hop_point *hop_result_from(const struct hop_result *r, int64_t iteration);
+double hop_result_loss_from(const struct hop_result *r, int64_t iteration);
 
 /* hop_search_uniform - the k-th number, 0 <= u < 1 (53 bits), of the stream `name` of config
  * `number`. Dimensions take their path for a name; others begin with "_". */

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "net/state.h"
 #include "run/run.h"
+#include "search/median.h"
 
 /* Contents: 1 ids, 2 results, 3 asking, 4 draws */
 
@@ -18,6 +19,7 @@ struct hop_search_store {
     double *x;                  /* [n * n_all] */
     struct hop_point *points;   /* all curves */
     size_t n, n_points, cap_points;
+    bool *is_given_up;          /* [n] by the median */
 };
 
 static const struct hop_result unknown = {.state = HOP_RESULT_UNKNOWN};
@@ -76,15 +78,30 @@ is_evaluated(const struct hop_search_in *in, const struct hop_trial *t, int64_t 
     return false;
 }
 
+/* Is it never to be trained again? Else *until may be lowered. */
+static bool
+is_stopped(const struct hop_search_in *in, size_t number, const struct hop_result *r, int64_t *until)
+{
+    const struct hop_search_options *o = in->options;
+    struct hop_median_in curve = {r->curve, r->n_curve};
+
+    if (hop_patience_apply(&o->patience, r->curve, r->n_curve, until))
+        return true;
+    if (!o->median_from)
+        return false;
+    *until = hop_median_until(&curve, o->median_from, o->patience.eval_every, *until);
+    return number <= in->store->n && in->store->is_given_up[number - 1];
+}
+
 static enum hop_result_state
-state_of(const struct hop_search_in *in, const struct hop_trial **trials,
+state_of(const struct hop_search_in *in, size_t number, const struct hop_trial **trials,
          const struct hop_result *r)
 {
     int64_t until = r->until ? r->until : 1, i;
 
     if (r->state == HOP_RESULT_DIVERGED)
         return r->state;
-    if (hop_patience_apply(&in->options->patience, r->curve, r->n_curve, &until))
+    if (is_stopped(in, number, r, &until))
         return HOP_RESULT_STOPPED;
     for (i = 0; i < in->options->repeats; i++)
         if (!is_evaluated(in, trials[i], r->until ? r->until : 1))
@@ -123,6 +140,23 @@ start_result(const struct hop_search_in *in, const struct hop_trial **trials, si
 }
 
 static int
+apply_median(const struct hop_search_in *in, struct hop_err *e)
+{
+    struct hop_search_store *s = in->store;
+    struct hop_median_in *v = hop_alloc(s->n, sizeof *v, e);
+    size_t i;
+    int rc = HOP_ENOMEM;
+
+    s->is_given_up = hop_alloc(s->n, sizeof *s->is_given_up, e);
+    for (i = 0; v && i < s->n; i++)
+        v[i] = (struct hop_median_in){s->results[i].curve, s->results[i].n_curve};
+    if (v && s->is_given_up)
+        rc = hop_median_apply(v, s->n, in->options->median_from, s->is_given_up, e);
+    free(v);
+    return rc;
+}
+
+static int
 make_results(struct hop_search_in *in, struct hop_err *e)
 {
     struct hop_search_store *s = in->store;
@@ -143,8 +177,14 @@ make_results(struct hop_search_in *in, struct hop_err *e)
 
         r->curve = s->points ? s->points + i : NULL;
         i += r->n_curve;
+    }
+    if (in->options->median_from && (rc = apply_median(in, e)))
+        return rc;
+    for (number = 1; number <= s->n; number++) {
+        struct hop_result *r = &s->results[number - 1];
+
         if (r->state != HOP_RESULT_UNKNOWN)
-            r->state = state_of(in, trials_of(in, number), r);
+            r->state = state_of(in, number, trials_of(in, number), r);
     }
     return HOP_OK;
 }
@@ -193,6 +233,7 @@ hop_results_clear(struct hop_search_in *in)
     free(s->trials);
     free(s->x);
     free(s->points);
+    free(s->is_given_up);
     free(s);
     in->store = NULL;
     in->results = NULL;
@@ -206,7 +247,7 @@ hop_search_result(const struct hop_search_in *in, size_t number)
 }
 
 const struct hop_point *
-hop_result_at(const struct hop_result *r, int64_t iteration)
+hop_result_from(const struct hop_result *r, int64_t iteration)
 {
     size_t low = 0, high = r->n_curve, mid;
 
@@ -217,14 +258,21 @@ hop_result_at(const struct hop_result *r, int64_t iteration)
         else
             high = mid;
     }
-    return low < r->n_curve && r->curve[low].iteration == iteration ? &r->curve[low] : NULL;
+    return low < r->n_curve ? &r->curve[low] : NULL;
 }
 
-double
-hop_result_loss(const struct hop_result *r, int64_t iteration)
+const struct hop_point *
+hop_result_at(const struct hop_result *r, int64_t iteration)
 {
-    const struct hop_point *p = hop_result_at(r, iteration);
+    const struct hop_point *p = hop_result_from(r, iteration);
 
+    return p && p->iteration == iteration ? p : NULL;
+}
+
+/* p: its point, or NULL. */
+static double
+loss_of(const struct hop_result *r, const struct hop_point *p, int64_t iteration)
+{
     if (p)
         return p->loss;
     if (r->state == HOP_RESULT_DIVERGED)
@@ -234,25 +282,49 @@ hop_result_loss(const struct hop_result *r, int64_t iteration)
     return NAN;
 }
 
+double
+hop_result_loss(const struct hop_result *r, int64_t iteration)
+{
+    return loss_of(r, hop_result_at(r, iteration), iteration);
+}
+
+double
+hop_result_loss_from(const struct hop_result *r, int64_t iteration)
+{
+    return loss_of(r, hop_result_from(r, iteration), iteration);
+}
+
 /* ---- 3 asking ---- */
+
+struct ask {
+    size_t number;
+    const double *x;
+    size_t parent;
+    int64_t at, until;
+    bool want_line;
+};
 
 /* The config/1 line. */
 static struct hop_json *
-make_config(const struct hop_search_in *in, size_t number, int64_t repeat, const double *x,
-            int64_t until)
+make_config(const struct hop_search_in *in, const struct ask *a, int64_t repeat)
 {
     struct hop_json *config = hop_json_record("config/1");
     char id[ID_BYTES];
     int64_t seed;
 
-    make_id(in, number, repeat, id);
+    make_id(in, a->number, repeat, id);
     hop_json_set_str(config, "id", id);
-    hop_space_config(in->space, x, config);
+    hop_space_config(in->space, a->x, config);
     seed = hop_json_get(config, "seed") ? hop_json_int(hop_json_get(config, "seed"))
                                         : (int64_t)in->options->seed;
     if (!hop_json_get(config, "seed") || repeat > 1)
         hop_json_set_int(config, "seed", seed + repeat - 1);
-    hop_json_set_int(config, "until", until);
+    if (a->parent) {
+        make_id(in, a->parent, repeat, id);
+        hop_json_set_str(config, "parent", id);
+        hop_json_set_int(config, "parent_iteration", a->at);
+    }
+    hop_json_set_int(config, "until", a->until);
     return config;
 }
 
@@ -270,33 +342,56 @@ check_config(const struct hop_search_in *in, const struct hop_json *config, stru
     return hop_train_conf_parse(config, where, &conf, e);
 }
 
+/* The config as the log has it, or as it has its first repeat; NULL when it has neither. */
+static struct hop_json *
+known_config(const struct hop_search_in *in, const struct ask *a, int64_t repeat)
+{
+    const struct hop_trial **trials = a->number <= in->n_results ? trials_of(in, a->number) : NULL;
+    struct hop_json *config;
+    char id[ID_BYTES];
+
+    if (!trials || !trials[0] || !trials[0]->config)
+        return NULL;
+    if (trials[repeat - 1] && trials[repeat - 1]->config) {
+        config = hop_json_copy(trials[repeat - 1]->config);
+    } else {
+        config = hop_json_copy(trials[0]->config);
+        make_id(in, a->number, repeat, id);
+        hop_json_set_str(config, "id", id);
+        hop_json_set_int(config, "seed",
+                         hop_json_int(hop_json_get(config, "seed")) + repeat - 1);
+        if (a->parent) {
+            make_id(in, a->parent, repeat, id);
+            hop_json_set_str(config, "parent", id);
+        }
+    }
+    hop_json_set_int(config, "until", a->until);
+    return config;
+}
+
 /* One repeat's line into out, unless it is there already. */
 static int
-offer(const struct hop_search_in *in, struct hop_search_out *out, size_t number, int64_t repeat,
-      const double *x, int64_t until, bool want_line, struct hop_err *e)
+offer(const struct hop_search_in *in, struct hop_search_out *out, const struct ask *a, int64_t repeat,
+      struct hop_err *e)
 {
-    const struct hop_trial *t = number <= in->n_results ? trials_of(in, number)[repeat - 1] : NULL;
+    const struct hop_trial *t =
+        a->number <= in->n_results ? trials_of(in, a->number)[repeat - 1] : NULL;
     struct hop_json *config;
     const char *key;
     int rc;
 
-    if (x) {
-        config = make_config(in, number, repeat, x, until);
-    } else {
-        if (!t || !t->config)
-            return hop_fail(e, HOP_EFORMAT, in->where,
-                            "the configs of the run (RUN/configs.jsonl) go before its log",
-                            "the log has no config/1 line of %s%04zu", in->options->prefix, number);
-        config = hop_json_copy(t->config);
-        hop_json_set_int(config, "until", until);
-    }
+    config = a->x ? make_config(in, a, repeat) : known_config(in, a, repeat);
+    if (!config)
+        return hop_fail(e, HOP_EFORMAT, in->where,
+                        "the configs of the run (RUN/configs.jsonl) go before its log",
+                        "the log has no config/1 line of %s%04zu", in->options->prefix, a->number);
     key = t && t->config ? hop_config_differs(t->config, config) : NULL;
     if (key)
         rc = hop_fail(e, HOP_EFORMAT, in->where, "the log is that of another search",
                       "config %s of the log has another \"%s\"", t->id, key);
     else
         rc = check_config(in, config, e);
-    if (!rc && want_line && !is_evaluated(in, t, until))
+    if (!rc && a->want_line && !is_evaluated(in, t, a->until))
         hop_json_push(out->configs, config);
     else
         hop_json_free(config);
@@ -304,9 +399,10 @@ offer(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
 }
 
 int
-hop_search_ask(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
-               const double *x, int64_t until, struct hop_err *e)
+hop_search_ask_child(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
+                     const double *x, size_t parent, int64_t at, int64_t until, struct hop_err *e)
 {
+    struct ask a = {number, x, parent, at, until, false};
     const struct hop_result *r = hop_search_result(in, number);
     bool is_over = r->state == HOP_RESULT_DIVERGED || r->state == HOP_RESULT_STOPPED;
     bool is_done = r->state != HOP_RESULT_UNKNOWN;
@@ -315,17 +411,25 @@ hop_search_ask(const struct hop_search_in *in, struct hop_search_out *out, size_
 
     for (i = 0; i < in->options->repeats && is_done && !is_over; i++)
         is_done = is_evaluated(in, trials_of(in, number)[i], until);
-    hop_patience_apply(&in->options->patience, r->curve, r->n_curve, &until);
+    is_stopped(in, number, r, &a.until);
     out->n_all++;
     out->n_done += is_over || is_done;
     out->n_diverged += r->state == HOP_RESULT_DIVERGED;
     out->n_stopped += r->state == HOP_RESULT_STOPPED;
     if ((is_over || is_done) && !x)
         return HOP_OK;
+    a.want_line = !is_over && !is_done;
     for (i = 1; i <= in->options->repeats; i++)
-        if ((rc = offer(in, out, number, i, x, until, !is_over && !is_done, e)))
+        if ((rc = offer(in, out, &a, i, e)))
             return rc;
     return HOP_OK;
+}
+
+int
+hop_search_ask(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
+               const double *x, int64_t until, struct hop_err *e)
+{
+    return hop_search_ask_child(in, out, number, x, 0, 0, until, e);
 }
 
 /* ---- 4 draws ---- */
