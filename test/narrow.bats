@@ -77,6 +77,9 @@ END
         .i.high == 100 and .i.low >= 94 and .k.low == 1 and .q.high == 1 and .q.low == 0.9' out
     # what every draw of the new space keeps to
     hop-search -q random -c 200 narrow.json </dev/null | jq -es 'all(.[]; .u >= 2 and .u <= 6 and .i >= 30 and .i <= 70 and .n <= 0.988)'
+    # two digits of the width: 1.234 - 1.111 to 2.345 + 1.111
+    echo '{"u": {"type": "uniform", "low": 0, "high": 10}}' >one.json
+    { result c1 '"u":1.234' 0.1; result c2 '"u":2.345' 0.2; } | hop-search -q narrow --quantile 1 one.json | jq -e '.u.low == 0.1 and .u.high == 3.5'
     # all are good and fill the old range: as it was, to the letter
     echo '{"u": {"type": "uniform", "low": 0, "high": 1e1}}' >one.json
     { result c1 '"u":0' 0.1; result c2 '"u":10' 0.2; } | hop-search narrow --quantile 1 one.json 2>err | jq -e '. == {"u": {"type": "uniform", "low": 0, "high": 10}}'
