@@ -8,7 +8,7 @@
 # OUT=DIR      where runs, tables and pictures go
 # DATA=DIR     a data folder that hop-shard made; if missing it is made, at SCALE
 # SHARDS=N     train shards to make (16 times SCALE, 2 at least)
-# PASSES=5     passes over a shard in one visit
+# PASSES=N     passes over a shard in one visit (5, of MNIST 1)
 # MAXGAP=0.05  accuracy on train over that on val from which a config overfits
 # HOPFLAGS=    more options for hop-run, such as --device ref, --keep 10m
 # BIN=DIR      hop's programs, if they are not in PATH (../../build/bin)
@@ -23,6 +23,9 @@ HOPFLAGS ?=
 HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 BIN ?= $(abspath $(HERE)../build/bin)
 export PATH := $(BIN):$(PATH)
+
+# make takes a blank for the end of a name.
+$(foreach v,OUT DATA CIFAR10 MNIST,$(if $(word 2,$($v)),$(error $v="$($v)": no blanks in it, please)))
 
 # A number at SCALE, rounded; and Hyperband's R: the largest power of 3 that is no more.
 scaled = $(shell awk 'BEGIN { x = int($(1) * $(SCALE) + 0.5); print x < $(2) ? $(2) : x }')

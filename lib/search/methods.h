@@ -37,6 +37,7 @@ struct hop_search_options {
     int64_t interval;    /* pbt: iterations between generations; 0 = the method's default */
     int64_t repeats;     /* seeds per config, >= 1 */
     const char *prefix;  /* ids are PREFIX0001, ... */
+    bool want_evidence;  /* tpe: configs of other searches in the log count, too (evidence.h) */
     struct hop_objective objective; /* not bound; without a split "val", or "train" in logs that
                                        have no val */
     struct hop_patience patience;
