@@ -5,6 +5,7 @@
  *   name    needed, unique
  *   ssh     "user@host" or ["-p","2222","user@host"]: how to get there; absent = this machine
  *   device  what its hop-train is given as --device; absent = none given
+ *   precision  what its hop-train and hop-eval are given as --precision; absent = none given
  *   keep    what its hop-train is given as --keep; absent = none given
  *   folder  where its shards lie; absent = the data folder
  *   path    where hop-train and hop-eval lie there; absent = found by PATH
@@ -13,7 +14,8 @@
  *   slots   visits at a time; absent = 1
  *   speed   relative to the others, where visits have not told yet; absent = 1
  *   bytes_per_s  of the way of models to it and back; absent = not reckoned (ssh: 1e8)
- *   probe   what `hop-schedule probe` found out about it: for people, not read
+ *   probe   what `hop-schedule probe` found out about it: for people; but for the fingerprints
+ *           (numerics.h) not read
  */
 #ifndef HOP_SCHEDULE_WORKERS_H
 #define HOP_SCHEDULE_WORKERS_H
@@ -25,7 +27,8 @@
 #include "schedule/shards.h"
 
 struct hop_worker {
-    const char *name, *device, *keep, *folder, *path; /* all but name may be NULL */
+    const char *name, *device, *precision, *keep, *folder, *path; /* all but name may be NULL */
+    const char *fingerprint, *fast;            /* of its probe, or NULL */
     const struct hop_json *ssh;                /* a string, an array of strings, or NULL */
     const struct hop_json *shards;             /* an array of strings, or NULL */
     int64_t n_slots;
