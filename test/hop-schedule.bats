@@ -446,3 +446,45 @@ bad_workers()
     hop-visit --run run --add-configs <configs.jsonl
     run_err 1 'id "c1" is in run/configs.jsonl with another "lr"' hop-schedule --data single --run run < <(sed 's/0\.01/0.02/' configs.jsonl)
 }
+
+@test "workers whose numbers differ in their bits: said, or refused" {
+    gpu='"probe":{"fingerprint":"cuda exact 1","fast":"cuda fast sm_90 132 cudnn 9.19.0"}'
+    old='"probe":{"fingerprint":"cuda exact 1","fast":"cuda fast sm_80 108 cudnn 9.19.0"}'
+    cpu='"probe":{"fingerprint":"cpu onednn-2.6.3 avx2 t1"}'
+    plan() { hop-schedule --data data --workers w --as plan "$@" <configs.jsonl; }
+    quiet() { run --separate-stderr -0 plan "$@"; [ -z "$stderr" ] || { echo "$stderr"; false; }; }
+    # GPUs in float32 are alike, and like ref; in fewer bits they are not
+    printf '{"name":"%s",%s}\n' a "$gpu" b "$old" c '"device":"ref"' >w
+    quiet --same-fingerprint
+    quiet --same-fingerprint --precision fp32
+    sed -i 3d w
+    run --separate-stderr -0 plan --precision bf16
+    [[ $stderr == *"between 2 kinds of numbers"*"cuda fast sm_90 132 cudnn 9.19.0 bf16 (a); cuda fast sm_80 108 cudnn 9.19.0 bf16 (b)"* ]]
+    quiet -q --precision bf16
+    run_err 1 '^hop-schedule: --same-fingerprint: configs would hop between 2 kinds of numbers: cuda fast sm_90' plan --same-fingerprint --precision bf16
+    printf '{"name":"%s",%s}\n' a "$gpu" b "$gpu" >w
+    quiet --same-fingerprint --precision bf16
+    # a worker's own precision comes first
+    printf '{"name":"%s",%s}\n' a "$gpu" b "\"precision\":\"bf16\",$gpu" >w
+    run_err 1 'exact .a.; cuda fast sm_90 132 cudnn 9.19.0 bf16 .b.' plan --same-fingerprint
+    # workers of a number are alike; what is not known is no reason to warn, but to refuse
+    hop-schedule --data data --workers 3 --as plan --same-fingerprint <configs.jsonl >/dev/null
+    printf '{"name":"%s",%s}\n' a "$cpu" b '"speed":2' >w
+    quiet
+    run_err 1 'worker "b": which numbers it makes is not known .hop-schedule probe' plan --same-fingerprint
+    # what models have seen counts, too
+    mkdir -p run/models
+    cp configs.jsonl run/
+    head -n 1 configs.jsonl | hop-train -q --init -d ref --worker w9 --shard data/train-000.safetensors >run/models/c1.safetensors
+    printf '{"name":"%s",%s}\n' w0 "$cpu" >w
+    run_err 1 'exact .w9.; cpu onednn-2.6.3 avx2 t1 .w0.' plan --run run --same-fingerprint
+}
+
+@test "precision: for hop-train and hop-eval, of the worker or for all" {
+    printf '{"name":"%s",%s}\n' a '"precision":"bf16"' b '"slots":1' >w
+    mkdir run
+    hop-schedule -q --data data --workers w --run run --precision tf32 --as sh <configs.jsonl >job.sh
+    grep -c 'hop-train --shard [^ ]* --precision bf16 --worker a' job.sh
+    grep -c 'hop-train --shard [^ ]* --precision tf32 --worker b' job.sh
+    grep -c 'hop-eval --shard [^ ]* --precision tf32' job.sh
+}

@@ -65,3 +65,28 @@ tool_advise(const struct hop_sched_in *in, const struct hop_sched *plan,
     note_few_configs(in, plan);
     note_free_order(in, plan);
 }
+
+void
+tool_advise_numerics(const struct hop_numerics_in *in, bool is_forbidden)
+{
+    struct hop_numerics n;
+    struct hop_err e = {0};
+
+    if (hop_numerics_of(in, &n, &e))
+        tool_die(&e);
+    if (is_forbidden && n.n_kinds > 1) {
+        hop_fail(&e, HOP_EFORMAT, "--same-fingerprint", "choose workers of one kind",
+                 "configs would hop between %zu kinds of numbers: %s", n.n_kinds,
+                 hop_str_c(&n.kinds));
+        tool_die(&e);
+    }
+    if (is_forbidden && n.unknown) {
+        hop_fail(&e, HOP_EFORMAT, "--same-fingerprint", "hop-schedule probe WORKERS finds it out",
+                 "worker \"%s\": which numbers it makes is not known", n.unknown);
+        tool_die(&e);
+    }
+    if (n.n_kinds > 1 && !tool_is_quiet)
+        tool_warn("configs hop between %zu kinds of numbers, so results depend on which worker trains "
+                  "what: %s", n.n_kinds, hop_str_c(&n.kinds));
+    hop_numerics_clear(&n);
+}

@@ -2,6 +2,8 @@
 #ifndef HOP_ADVISE_H
 #define HOP_ADVISE_H
 
+#include <stdbool.h>
+#include "schedule/numerics.h"
 #include "schedule/plan.h"
 #include "schedule/tasks.h"
 
@@ -10,5 +12,9 @@
  * when that is over a tenth. */
 void tool_advise(const struct hop_sched_in *in, const struct hop_sched *plan,
                  const struct hop_tasks *tasks);
+
+/* tool_advise_numerics - on stderr: that configs will hop between workers whose numbers differ in their
+ * bits; if that is forbidden, also that it is not known, and the process ends with status 1. */
+void tool_advise_numerics(const struct hop_numerics_in *in, bool is_forbidden);
 
 #endif

@@ -40,6 +40,8 @@ options:
       --engine NAME           what runs the visits: parallel, make or slurm (parallel)
       --dry-run               print the next visits as commands, and do nothing
   -d, --device NAME           device of workers that name none
+      --precision NAME        precision of workers that name none
+      --same-fingerprint      refuse workers whose numbers differ in their bits
       --keep TIME             let hop-train leave processes behind for TIME (10m), so
                               that visits start faster
       --eval-every N          evaluate every N iterations and after the last (1)
@@ -138,12 +140,12 @@ while [ $# -gt 0 ]; do
     -d) option=--device ;;
     esac
     case $option in
-    --output | --data | --workers | --engine | --device | --keep | --eval-every | --best | --order | --policy | --retries | --nets)
+    --output | --data | --workers | --engine | --device | --precision | --keep | --eval-every | --best | --order | --policy | --retries | --nets)
         [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
         ;;
-    --eval-train | --dry-run | -q | --quiet | -v | --verbose | --progress | -h | --help | -V | --version)
+    --eval-train | --same-fingerprint | --dry-run | -q | --quiet | -v | --verbose | --progress | -h | --help | -V | --version)
         [ -z "$value" ] || die 2 "$shown: takes no value (see --help)"
         shift
         ;;
@@ -166,10 +168,10 @@ while [ $# -gt 0 ]; do
         [ "$value" = 0 ] || every=$value
         ;;
     --best) best=$value ;;
-    --workers | --device | --keep | --order | --policy | --retries | --nets)
+    --workers | --device | --precision | --keep | --order | --policy | --retries | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
-    --eval-train) plan="$plan $option" ;;
+    --eval-train | --same-fingerprint) plan="$plan $option" ;;
     --dry-run) dry=1 ;;
     -q | --quiet) quiet=-q ;;
     -v | --verbose) verbose=-v ;;

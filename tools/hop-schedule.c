@@ -14,9 +14,9 @@
 #include "tool.h"
 
 static struct {
-    const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *keep, *nets, *timeout;
+    const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *precision, *keep, *nets, *timeout;
     int64_t iterations, eval_every, retries, seed, examples;
-    bool want_eval_train, is_simulated;
+    bool want_eval_train, is_simulated, is_same_fingerprint;
 } a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .seed = 1,
        .examples = 50000};
 
@@ -51,6 +51,10 @@ static struct hop_opt rows[] = {
      "of scripts: try a visit again that asks for it (3)", 0, 20, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "device of workers that name none", 0, 0,
      false},
+    {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "--precision for workers that name none", 0,
+     0, false},
+    {"same-fingerprint", 0, HOP_OPT_FLAG, &a.is_same_fingerprint, NULL,
+     "refuse workers whose numbers differ in their bits", 0, 0, false},
     {"keep", 0, HOP_OPT_STR, &a.keep, "TIME", "hop-train's --keep for workers that name none", 0, 0,
      false},
     {"nets", 0, HOP_OPT_STR, &a.nets, "DIR", "where nets are found by name", 0, 0, false},
@@ -128,7 +132,7 @@ print_plan(const struct tool_scene *s, const struct hop_policy *policy,
     struct hop_err e = {0};
     struct hop_emit_in emit = {.in = &s->in, .plan = plan, .tasks = &s->tasks,
                                .workers = &s->workers, .policy = policy->name, .run = a.run,
-                               .data_dir = a.data, .device = a.device, .keep = a.keep,
+                               .data_dir = a.data, .device = a.device, .precision = a.precision, .keep = a.keep,
                                .nets_dir = a.nets, .retries = a.retries};
 
     if (s->visits)
@@ -179,6 +183,9 @@ main(int argc, char **argv)
     check(s.visits ? hop_replay_plan(s.visits, s.has_barriers, &s.in, &s.workers, "stdin", &plan,
                                      &e)
                    : hop_sched_make(policy, &s.in, &plan, &e), &e);
+    if (!a.is_simulated)
+        tool_advise_numerics(&(struct hop_numerics_in){&s.workers, &s.tasks, &plan, a.precision,
+                                                       a.device}, a.is_same_fingerprint);
     print_plan(&s, policy, &plan);
     tool_advise(&s.in, &plan, &s.tasks);
     hop_sched_clear(&plan);

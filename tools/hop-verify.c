@@ -103,9 +103,10 @@ add_numerics(const struct hop_verify_visit *v, struct hop_words *out)
         hop_words_add(out, "--threads");
         hop_words_addf(out, "%.*s", (int)n_digits, threads + 2);
     }
-    if (n > 5 && !strcmp(v->fingerprint + n - 5, " bf16")) {
+    if (n > 5 && (!strcmp(v->fingerprint + n - 5, " bf16") ||
+                  !strcmp(v->fingerprint + n - 5, " tf32"))) {
         hop_words_add(out, "--precision");
-        hop_words_add(out, "bf16");
+        hop_words_add(out, v->fingerprint + n - 4);
     }
 }
 

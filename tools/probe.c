@@ -51,7 +51,7 @@ set_fingerprint(const struct hop_device_ops *ops, int index, struct hop_json *fa
         tool_show(&e);
         return;
     }
-    hop_json_set_str(facts, "fingerprint", ops->fingerprint(d));
+    hop_json_set_str(facts, "fingerprint", ops->fingerprint(d, NULL));
     ops->close(d);
 }
 
@@ -108,6 +108,8 @@ probe_gpu(const struct hop_plugin *p, int i)
     hop_json_set_str(facts, "driver", d.driver);
     if (d.libraries[0])
         hop_json_set_str(facts, "libraries", d.libraries);
+    if (d.fast[0])
+        hop_json_set_str(facts, "fast", d.fast);
     set_fingerprint(p->ops, i, facts);
     print(line, facts);
 }

@@ -19,7 +19,7 @@
 #include "net/net.h"
 #include "net/optim.h"
 
-enum { HOP_ENGINE_ABI = 3 };
+enum { HOP_ENGINE_ABI = 4 };
 
 /* Examples as they lie in a shard or a picture; borrowed until unbind. Before the first layer each
  * value becomes (x - mean[c]) * inv_std[c] in float32, c = index of the last axis. */
@@ -90,8 +90,8 @@ struct hop_device_ops {
     int (*open)(int index, int n_threads, struct hop_device **out, struct hop_err *e);
     void (*close)(struct hop_device *d);
     /* Everything the bits depend on besides the visit order and the plan's precision, e.g.
-     * "cpu onednn-2.6.3 avx2 t1". */
-    const char *(*fingerprint)(const struct hop_device *d);
+     * "cpu onednn-2.6.3 avx2 t1": of what p trains, or (NULL) of plans in fp32. */
+    const char *(*fingerprint)(const struct hop_device *d, const struct hop_plan *p);
     int (*bind)(struct hop_device *d, const struct hop_examples *x, struct hop_data **out,
                 struct hop_err *e);
     void (*unbind)(struct hop_data *x);

@@ -16,7 +16,8 @@
 struct hop_device_info {
     char name[96];        /* "NVIDIA H200" */
     char uuid[48];        /* "GPU-8-4-4-4-12", the same in every process; "" where there is none */
-    char fingerprint[96]; /* as the opened device has it */
+    char fast[128];       /* what fingerprints begin with of what it trains in fewer bits; "" if it cannot
+                             or was not asked for free memory */
     char driver[32];      /* "13.0": what the driver can do; "" unknown */
     char libraries[64];   /* "cudnn 9.19.0"; "" none found */
     int capability;       /* 90 = 9.0 */
@@ -50,7 +51,7 @@ struct hop_plugin {
 
 const struct hop_plugin *hop_plugin(const struct hop_plugin_host *host);
 
-enum { HOP_PLUGIN_ABI = HOP_ENGINE_ABI << 8 | 1 };
+enum { HOP_PLUGIN_ABI = HOP_ENGINE_ABI << 8 | 2 };
 
 /* Changes with the layout of whatever crosses the border. */
 #define HOP_PLUGIN_LAYOUT                                                                          \

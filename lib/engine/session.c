@@ -26,7 +26,7 @@ hop_session_open(const char *device, int n_threads, const struct hop_plan_spec *
     }
     precision = s->ops->precision(s->plan);
     is_plain = !strcmp(precision, "fp32");
-    snprintf(s->fingerprint, sizeof s->fingerprint, "%s%s%s", s->ops->fingerprint(s->device),
+    snprintf(s->fingerprint, sizeof s->fingerprint, "%s%s%s", s->ops->fingerprint(s->device, s->plan),
              is_plain ? "" : " ", is_plain ? "" : precision);
     return HOP_OK;
 }

@@ -10,7 +10,7 @@ struct hop_session {
     struct hop_plan *plan;
     struct hop_data *data; /* or NULL */
     char device_name[32];  /* "cpu", "cuda:1": never "auto" */
-    char fingerprint[128]; /* the device's, and the precision where it is not fp32 */
+    char fingerprint[160]; /* the device's, and the precision where it is not fp32 */
 };
 
 /* hop_session_open - open `device` ("auto", ...) with n_threads, compile spec, load state if not

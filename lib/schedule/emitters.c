@@ -45,6 +45,7 @@ add_filter(const struct hop_emit_in *in, const struct hop_sched_visit *v, quote_
     const struct hop_worker *w = &in->workers->v[v->worker];
     const char *tool = v->is_eval ? "hop-eval" : "hop-train";
     const char *device = w->device ? w->device : in->device;
+    const char *precision = w->precision ? w->precision : in->precision;
     const char *keep = w->keep ? w->keep : in->keep;
     struct hop_str path = {0};
 
@@ -58,6 +59,10 @@ add_filter(const struct hop_emit_in *in, const struct hop_sched_visit *v, quote_
     if (device) {
         hop_str_add(s, " --device");
         add_word(s, quote, device);
+    }
+    if (precision) {
+        hop_str_add(s, " --precision");
+        add_word(s, quote, precision);
     }
     if (!v->is_eval && keep) {
         hop_str_add(s, " --keep");

@@ -20,7 +20,7 @@ struct hop_emit_in {
     const char *run;    /* NULL: no script can be made */
     const char *data_dir;
     const char *device; /* for workers that name none; or NULL */
-    const char *keep;   /* the same */
+    const char *precision, *keep; /* the same */
     const char *nets_dir; /* as given by the user, else NULL */
     int64_t retries;    /* of visits that ask for it (exit 75) */
 };

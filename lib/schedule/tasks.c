@@ -122,6 +122,23 @@ set_costs(struct reading *r, struct hop_err *e)
 
 /* ---- 2 what is left ---- */
 
+/* Which numbers each worker made: of lines that name it, the last counts. */
+static void
+add_numerics(struct hop_json *numerics, const struct hop_json *history)
+{
+    const struct hop_json *line;
+    const char *worker, *fingerprint;
+    size_t k;
+
+    for (k = 0; k < hop_json_len(history); k++) {
+        line = hop_json_at(history, k);
+        worker = hop_json_str(hop_json_get(line, "worker"));
+        fingerprint = hop_json_str(hop_json_get(line, "fingerprint"));
+        if (hop_record_is(line, "train/1") && worker && fingerprint)
+            hop_json_set_str(numerics, worker, fingerprint);
+    }
+}
+
 /* The shards of the iteration under way that the model has seen, as its history has them. */
 static void
 set_seen(const struct hop_tasks_in *in, const struct hop_model *m, struct hop_sched_task *t,
@@ -258,6 +275,8 @@ read_model(struct reading *r, const struct hop_json *config, struct hop_sched_ta
         set_seen(in, &m, t, seen);
         *is_left = !m.is_diverged &&
                    (n_todo || t->visits < t->until * (int64_t)in->data->n_train);
+        if (*is_left)
+            add_numerics(r->out->numerics, m.history);
         r->out->n_diverged += m.is_diverged;
         r->out->n_done += !*is_left && !m.is_diverged;
     }
@@ -335,6 +354,7 @@ hop_tasks_read(const struct hop_tasks_in *in, struct hop_tasks *t, struct hop_er
     t->configs = hop_alloc(n, sizeof *t->configs, e);
     t->eval_todo = hop_alloc(n + 1, in->data->n, e);
     t->seen = hop_alloc(n + 1, in->data->n_train, e);
+    t->numerics = hop_json_object();
     t->speed = hop_alloc(in->workers->n, sizeof *t->speed, e);
     r.costs = hop_alloc(n, sizeof *r.costs, e);
     r.of = hop_alloc(n, sizeof *r.of, e);
@@ -363,5 +383,6 @@ hop_tasks_clear(struct hop_tasks *t)
     free(t->eval_todo);
     free(t->seen);
     free(t->speed);
+    hop_json_free(t->numerics);
     *t = (struct hop_tasks){0};
 }

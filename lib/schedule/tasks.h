@@ -30,6 +30,7 @@ struct hop_tasks {
     size_t n_done, n_diverged; /* left out */
     char *eval_todo;           /* [n * data->n] */
     char *seen;                /* [n * data->n_train] */
+    struct hop_json *numerics; /* {worker: fingerprint of its last visit} of configs with something left */
     double *speed;             /* [workers->n] as told in their file, else by visits */
     double flops_per_s;        /* speed of training that costs were reckoned with */
     bool is_measured;          /* flops_per_s comes from visits of RUN, not from a guess */

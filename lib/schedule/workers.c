@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "schedule/plan.h"
 
-static const char known_keys[] = "name, ssh, device, keep, folder, path, shards, slots, "
+static const char known_keys[] = "name, ssh, device, precision, keep, folder, path, shards, slots, "
                                  "speed, bytes_per_s, node, gres, sbatch";
 
 /* Every element a string? */
@@ -30,9 +30,9 @@ are_texts(const struct hop_json *array)
 static int
 check_keys(const struct hop_json *j, const char *where, struct hop_err *e)
 {
-    static const char *const known[] = {"name",   "ssh",   "device", "keep",        "folder", "path",
-                                        "shards", "slots", "speed",  "bytes_per_s", "hop",    "probe",
-                                        "node",   "gres",  "sbatch"};
+    static const char *const known[] = {"name",        "ssh",    "device", "precision", "keep", "folder",
+                                        "path",        "shards", "slots",  "speed",     "hop",  "probe",
+                                        "bytes_per_s", "node",   "gres",   "sbatch"};
     void *it;
     size_t i;
 
@@ -102,6 +102,7 @@ add_worker(struct hop_workers *w, size_t *cap, struct hop_json *take, const char
     if ((rc = check_keys(take, where, e)) ||
         (rc = hop_json_get_str(take, "name", true, where, &one.name, e)) ||
         (rc = hop_json_get_str(take, "device", false, where, &one.device, e)) ||
+        (rc = hop_json_get_str(take, "precision", false, where, &one.precision, e)) ||
         (rc = hop_json_get_str(take, "keep", false, where, &one.keep, e)) ||
         (one.keep && (rc = hop_parse_duration(one.keep, where, &ignored, e))) ||
         (rc = hop_json_get_str(take, "folder", false, where, &one.folder, e)) ||
@@ -109,6 +110,8 @@ add_worker(struct hop_workers *w, size_t *cap, struct hop_json *take, const char
         (rc = hop_json_get_str(take, "node", false, where, &one.node, e)) ||
         (rc = hop_json_get_str(take, "gres", false, where, &one.gres, e)))
         return rc;
+    one.fingerprint = hop_json_str(hop_json_get(hop_json_get(take, "probe"), "fingerprint"));
+    one.fast = hop_json_str(hop_json_get(hop_json_get(take, "probe"), "fast"));
     one.ssh = hop_json_get(take, "ssh");
     one.shards = hop_json_get(take, "shards");
     one.sbatch = hop_json_get(take, "sbatch");

@@ -5,6 +5,7 @@
  *   name    needed, unique
  *   ssh     "user@host" or ["-p","2222","user@host"]: how to get there; absent = this machine
  *   device  what its hop-train is given as --device; absent = none given
+ *   precision  what its hop-train and hop-eval are given as --precision; absent = none given
  *   keep    what its hop-train is given as --keep; absent = none given
  *   folder  where its shards lie; absent = the data folder
  *   path    where hop-train and hop-eval lie there; absent = found by PATH
@@ -16,7 +17,8 @@
  *   node    the Slurm node that its jobs are pinned to; absent = any
  *   gres    what its jobs ask Slurm for, like gpu:1; absent = nothing
  *   sbatch  ["--partition=gpu"]: more options for its jobs
- *   probe   what `hop-schedule probe` found out about it: for people, not read
+ *   probe   what `hop-schedule probe` found out about it: for people; but for the fingerprints
+ *           (numerics.h) not read
  */
 #ifndef HOP_SCHEDULE_WORKERS_H
 #define HOP_SCHEDULE_WORKERS_H
@@ -28,8 +30,9 @@
 #include "schedule/shards.h"
 
 struct hop_worker {
-    const char *name, *device, *keep, *folder, *path; /* all but name may be NULL */
+    const char *name, *device, *precision, *keep, *folder, *path; /* all but name may be NULL */
     const char *node, *gres;                   /* or NULL */
+    const char *fingerprint, *fast;            /* of its probe, or NULL */
     const struct hop_json *ssh;                /* a string, an array of strings, or NULL */
     const struct hop_json *sbatch;             /* an array of strings, or NULL */
     const struct hop_json *shards;             /* an array of strings, or NULL */

@@ -133,7 +133,7 @@ run(struct bench *b, const char *path, const char *id, const char *device, struc
            "\"fingerprint\":\"%s\",\"precision\":\"%s\",\"batch\":%lld,\"threads\":%lld,\"images_per_s\":%.1f,"
            "\"min\":%.1f,\"max\":%.1f,\"repeats\":%lld,\"gflop_per_s\":%.1f,\"plan_bytes\":%zu,"
            "\"rss_mb\":%ld}\n",
-           id, device, b->ops->fingerprint(b->device), b->ops->precision(b->plan), (long long)b->batch, (long long)b->threads,
+           id, device, b->ops->fingerprint(b->device, b->plan), b->ops->precision(b->plan), (long long)b->batch, (long long)b->threads,
            images_per_s[b->repeats / 2], images_per_s[0], images_per_s[b->repeats - 1],
            (long long)b->repeats, flops * 1e-9, b->ops->plan_bytes(b->plan),
            used.ru_maxrss / 1024);

@@ -439,6 +439,46 @@ test_fast_steps(void)
     hop_net_free(net);
 }
 
+/* Exact plans have one fingerprint; fast ones that of the GPU, the libraries and what these chose. */
+static void
+test_fingerprints(void)
+{
+    static const char begin[] = "cuda-host fast sm_90 1 loops 1 plans ";
+    struct hop_net *nets[2] = {make_net("7", DENSE(4, relu)), make_net("7", "")};
+    struct hop_device *d;
+    struct hop_plan *p[3], *exact;
+    char name[128];
+    struct hop_cuda_props props;
+    struct hop_err e = {0};
+
+    if (dev->open(0, 1, &d, &e) || hop_cuda_host_driver()->props(0, &props, &e))
+        die("open", &e);
+    for (int i = 0; i < 4; i++) {
+        struct hop_plan_spec spec = make_spec(nets[i == 2], 4, "sgd", "{}");
+
+        spec.precision = i == 3 ? "fp32" : "bf16";
+        if (dev->compile(d, &spec, i == 3 ? &exact : &p[i], &e))
+            die("compile", &e);
+    }
+    ok(!strcmp(dev->fingerprint(d, NULL), "cuda-host exact 1") &&
+           !strcmp(dev->fingerprint(d, exact), "cuda-host exact 1"), "exact: %s",
+       dev->fingerprint(d, exact));
+    ok(!strncmp(dev->fingerprint(d, p[0]), begin, strlen(begin)) &&
+           strlen(dev->fingerprint(d, p[0])) == strlen(begin) + 16 &&
+           !strcmp(dev->fingerprint(d, p[0]), dev->fingerprint(d, p[1])) &&
+           strcmp(dev->fingerprint(d, p[0]), dev->fingerprint(d, p[2])),
+       "fast: %s, that of the same plans, not of others", dev->fingerprint(d, p[0]));
+    hop_cuda_fast_name(hop_cuda_host_driver(), &props, name, sizeof name);
+    ok(!strncmp(name, begin, strlen(name)) && strlen(name) == strlen(begin) - 7,
+       "and it begins with what a probe says");
+    for (int i = 0; i < 3; i++)
+        dev->plan_free(p[i]);
+    dev->plan_free(exact);
+    dev->close(d);
+    hop_net_free(nets[0]);
+    hop_net_free(nets[1]);
+}
+
 /* Every net of the zoo becomes a plan, exact and on tensor cores; none is run. */
 static void
 test_zoo(void)
@@ -491,6 +531,7 @@ main(void)
     test_failures("fp32");
     test_failures("bf16");
     test_fast_steps();
+    test_fingerprints();
     test_refusal();
     test_optimizers();
     test_shards();

@@ -42,8 +42,9 @@ open_(int index, int n_threads, struct hop_device **out, struct hop_err *e)
 }
 
 static const char *
-fingerprint(const struct hop_device *d)
+fingerprint(const struct hop_device *d, const struct hop_plan *p)
 {
+    (void)p;
     return d->fingerprint;
 }
 

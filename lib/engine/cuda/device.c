@@ -37,7 +37,7 @@ open_(int index, int n_threads, struct hop_device **out, struct hop_err *e)
     d->driver = driver;
     /* Bits depend on ref's order of operations alone, which every GPU keeps. */
     snprintf(d->fingerprint, sizeof d->fingerprint, "%s exact 1", driver->name);
-    if ((rc = driver->open(index, &d->context, e)) ||
+    if ((rc = driver->props(index, &d->props, e)) || (rc = driver->open(index, &d->context, e)) ||
         (rc = driver->stream_new(d->context, &d->stream, e))) {
         close_(d);
         return rc;
@@ -47,9 +47,9 @@ open_(int index, int n_threads, struct hop_device **out, struct hop_err *e)
 }
 
 static const char *
-fingerprint(const struct hop_device *d)
+fingerprint(const struct hop_device *d, const struct hop_plan *p)
 {
-    return d->fingerprint;
+    return p && p->is_fast ? p->fingerprint : d->fingerprint;
 }
 
 /* Tensor cores where there are libraries for them. */
@@ -100,6 +100,38 @@ plan_free(struct hop_plan *p)
     free(p);
 }
 
+void
+hop_cuda_fast_name(const struct hop_cuda_driver *with, const struct hop_cuda_props *props, char *out,
+                   size_t n)
+{
+    struct hop_err none = {0};
+    const char *version = with->fast ? with->fast->version(&none) : "";
+
+    if (n)
+        out[0] = '\0';
+    if (version[0])
+        snprintf(out, n, "%s fast sm_%d%d %d %.60s", with->name, props->major, props->minor,
+                 props->n_multiprocessors, version);
+    hop_err_clear(&none);
+}
+
+/* What a fast plan's bits depend on: which GPU it is, the libraries, what they chose for the full batch's
+ * layers. */
+static void
+set_fingerprint(struct hop_plan *p, const struct hop_cuda_prog *g)
+{
+    uint64_t h = 14695981039346656037u;
+    size_t i, used;
+
+    for (i = 0; i < g->n_steps; i++)
+        if (g->steps[i].fast)
+            h = (h ^ driver->fast->plan_digest(g->steps[i].fast)) * 1099511628211u;
+    hop_cuda_fast_name(driver, &p->device->props, p->fingerprint, sizeof p->fingerprint);
+    used = strlen(p->fingerprint);
+    snprintf(p->fingerprint + used, sizeof p->fingerprint - used, " plans %016llx",
+             (unsigned long long)h);
+}
+
 static int
 compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan **out,
         struct hop_err *e)
@@ -118,10 +150,13 @@ compile(struct hop_device *d, const struct hop_plan_spec *spec, struct hop_plan 
         rc = hop_cuda_state_new(p, e);
     if (!rc)
         rc = hop_cuda_prog_get(p, spec->batch_size, spec->is_training, &g, e);
-    if (rc)
+    if (rc) {
         plan_free(p);
-    else
-        *out = p;
+        return rc;
+    }
+    if (p->is_fast)
+        set_fingerprint(p, g);
+    *out = p;
     return rc;
 }
 

@@ -107,6 +107,11 @@ struct hop_cuda_driver {
  * later call replaces the table's. Named after the driver. */
 const struct hop_device_ops *hop_cuda_device(const struct hop_cuda_driver *driver);
 
+/* hop_cuda_fast_name - what fingerprints of fast plans on a GPU of these properties begin with: "cuda fast
+ * sm_90 132 cudnn 9.19.0 ..."; "" where it has none. Opens the libraries. */
+void hop_cuda_fast_name(const struct hop_cuda_driver *driver, const struct hop_cuda_props *props,
+                        char *out, size_t n);
+
 /* hop_cuda_kernel_launch - kernels.cu: what the real driver's launch calls. stream is a cudaStream_t;
  * returns a cudaError_t as an int (0 = done), of the launch itself. Needs no initialisation. */
 int hop_cuda_kernel_launch(void *stream, int kernel, int64_t n, const void *args);

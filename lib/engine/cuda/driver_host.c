@@ -96,7 +96,7 @@ static int
 props(int index, struct hop_cuda_props *out, struct hop_err *e)
 {
     MUST(index == 0);
-    *out = (struct hop_cuda_props){.name = "host", .uuid = "GPU-host", .n_multiprocessors = 1};
+    *out = (struct hop_cuda_props){.name = "host", .uuid = "GPU-host", .major = 9, .n_multiprocessors = 1};
     return hop_cuda_host_enter(HOP_EDEV, "props", e);
 }
 

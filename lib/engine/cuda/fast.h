@@ -39,6 +39,8 @@ struct hop_cuda_fast {
     int (*plan_new)(struct hop_cuda_context *c, const struct hop_cuda_conv *conv,
                     enum hop_cuda_precision precision, struct hop_cuda_fast_plan **out,
                     size_t *workspace_bytes, struct hop_err *e);
+    /* Of what the plan's bits depend on besides its problem, the GPU and the versions: equal, the same. */
+    uint64_t (*plan_digest)(const struct hop_cuda_fast_plan *p);
     void (*plan_free)(struct hop_cuda_fast_plan *p); /* NULL is fine */
     /* in, in2, out: of the forward pass x, w, y; data gradient dy, w, dx; weight gradient x, dy,
      * dw. bias [K] or NULL. out is overwritten. All 16-byte aligned. */

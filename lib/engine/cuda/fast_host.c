@@ -202,6 +202,12 @@ plan_new(struct hop_cuda_context *c, const struct hop_cuda_conv *conv,
     return HOP_OK;
 }
 
+static uint64_t
+plan_digest(const struct hop_cuda_fast_plan *p)
+{
+    return (uint64_t)p->call.conv.pass + 1;
+}
+
 static void
 plan_free(struct hop_cuda_fast_plan *p)
 {
@@ -223,4 +229,5 @@ run(struct hop_cuda_fast_plan *p, struct hop_cuda_stream *s, const void *in, con
     return hop_cuda_host_call(p->context, s, &a, e);
 }
 
-const struct hop_cuda_fast hop_cuda_host_fast = {version, channels, plan_new, plan_free, run};
+const struct hop_cuda_fast hop_cuda_host_fast = {version, channels, plan_new, plan_digest,
+                                                 plan_free, run};

@@ -24,7 +24,8 @@ struct hop_device {
     struct hop_cuda_stream *stream; /* everything runs here */
     void *spare;                    /* memory of examples that were unbound: taking and giving back */
     size_t spare_bytes;             /* makes a GPU wait for all its streams */
-    char fingerprint[64];
+    char fingerprint[64];           /* of exact plans */
+    struct hop_cuda_props props;
 };
 
 struct hop_data {
@@ -103,6 +104,7 @@ struct hop_plan {
     struct hop_cuda_prog *progs;
     int64_t step;
     size_t bytes;
+    char fingerprint[128];            /* of a fast plan */
 };
 
 /* One operation of layers. */

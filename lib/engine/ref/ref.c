@@ -64,8 +64,9 @@ close_(struct hop_device *d)
 }
 
 static const char *
-fingerprint(const struct hop_device *d)
+fingerprint(const struct hop_device *d, const struct hop_plan *p)
 {
+    (void)p;
     (void)d;
     return "ref 1";
 }

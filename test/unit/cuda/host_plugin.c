@@ -31,6 +31,8 @@ describe(int i, bool want_free, struct hop_device_info *out, struct hop_err *e)
     out->memory_bytes = 1 << 30;
     out->free_bytes = want_free ? 1 << 29 : 0;
     if (want_free)
+        hop_cuda_fast_name(hop_cuda_host_driver(), &p, out->fast, sizeof out->fast);
+    if (want_free)
         snprintf(out->libraries, sizeof out->libraries, "loops 1");
     return HOP_OK;
 }

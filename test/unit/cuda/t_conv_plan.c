@@ -188,19 +188,6 @@ add_zoo(void)
     }
 }
 
-/* FNV-1a over cuDNN's text of the plan, the part that names the device left out. */
-static uint64_t
-digest(const char *text)
-{
-    const char *from = strstr(text, "\"GPUProfile\""), *to = strstr(text, "\"engine\":{");
-    uint64_t h = 14695981039346656037u;
-
-    for (; *text; text++)
-        if (!from || !to || text < from || text >= to)
-            h = (h ^ (unsigned char)*text) * 1099511628211u;
-    return h;
-}
-
 /* The plan of specs[i] as a line of the golden file, "" where there is none. */
 static bool
 plan_line(size_t i, const char *where, char *line, size_t n)
@@ -230,7 +217,7 @@ plan_line(size_t i, const char *where, char *line, size_t n)
                  "{\"problem\":\"%s\",\"engine\":%lld,\"knobs\":\"%s\",\"workspace\":%zu,\"notes\":%u,"
                  "\"digest\":\"%016llx\"}\n",
                  name, (long long)p->engine, p->knobs, p->workspace_bytes, p->notes,
-                 (unsigned long long)digest(text));
+                 (unsigned long long)hop_conv_text_digest(text));
         if (hop_conv_plan_read(lib, &device, s, text, &again, &e))
             is_right = ok(false, "%s: %s: %s", where, name, e.what);
         else if (again->workspace_bytes != p->workspace_bytes)

@@ -245,6 +245,17 @@ hop_blas_plan_text(const struct hop_blas_plan *p, char out[HOP_BLAS_TEXT])
     snprintf(out + used, HOP_BLAS_TEXT - used, "\"}");
 }
 
+uint64_t
+hop_blas_plan_digest(const struct hop_blas_plan *p)
+{
+    uint64_t h = 14695981039346656037u;
+    int i;
+
+    for (i = 0; i < 8; i++)
+        h = (h ^ p->algo.data[i]) * 1099511628211u;
+    return h;
+}
+
 int
 hop_blas_plan_run(const struct hop_blas_plan *p, cublasLtHandle_t handle, cudaStream_t stream,
                   const void *in, const void *in2, const void *bias, void *out, void *workspace,

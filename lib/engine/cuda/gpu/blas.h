@@ -53,6 +53,8 @@ int hop_blas_plan_new(const struct hop_blas *lib, cublasLtHandle_t handle,
 void hop_blas_plan_free(struct hop_blas_plan *p); /* NULL is fine */
 size_t hop_blas_plan_workspace(const struct hop_blas_plan *p);
 
+uint64_t hop_blas_plan_digest(const struct hop_blas_plan *p); /* of the algorithm */
+
 enum { HOP_BLAS_TEXT = 200 };
 /* hop_blas_plan_text - {"algo":"16 hex digits ..."}. */
 void hop_blas_plan_text(const struct hop_blas_plan *p, char out[HOP_BLAS_TEXT]);

@@ -494,6 +494,33 @@ hop_conv_plan_text(const struct hop_conv_plan *p, char **out, struct hop_err *e)
     return hop_cudnn_check(p->lib, s, "plan as text", e);
 }
 
+/* FNV-1a over cuDNN's text of the plan, the part that names the device left out. */
+uint64_t
+hop_conv_text_digest(const char *text)
+{
+    const char *from = strstr(text, "\"GPUProfile\""), *to = strstr(text, "\"engine\":{");
+    uint64_t h = 14695981039346656037u;
+
+    for (; *text; text++)
+        if (!from || !to || text < from || text >= to)
+            h = (h ^ (unsigned char)*text) * 1099511628211u;
+    return h;
+}
+
+uint64_t
+hop_conv_plan_digest(const struct hop_conv_plan *p)
+{
+    struct hop_err e = {0};
+    uint64_t h = 0;
+    char *text;
+
+    if (!hop_conv_plan_text(p, &text, &e))
+        h = hop_conv_text_digest(text);
+    hop_err_clear(&e);
+    free(text);
+    return h;
+}
+
 int
 hop_conv_plan_read(const struct hop_cudnn *lib, const struct hop_cudnn_device *device,
                    const struct hop_conv_spec *spec, const char *text, struct hop_conv_plan **out,

@@ -54,6 +54,11 @@ int hop_conv_plan_read(const struct hop_cudnn *lib, const struct hop_cudnn_devic
                        const struct hop_conv_spec *spec, const char *text,
                        struct hop_conv_plan **out, struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_conv_text_digest - of that text but for what names the GPU. hop_conv_plan_digest - of p's; 0: out of
+ * memory. */
+uint64_t hop_conv_text_digest(const char *text);
+uint64_t hop_conv_plan_digest(const struct hop_conv_plan *p);
+
 /* hop_conv_plan_run - enqueue on the handle's stream. in, in2, bias, out as in fast.h; workspace of
  * workspace_bytes (NULL if 0). Allowed in a capture. */
 int hop_conv_plan_run(const struct hop_conv_plan *p, cudnnHandle_t handle, const void *in,

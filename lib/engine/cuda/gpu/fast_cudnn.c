@@ -216,6 +216,12 @@ plan_new(struct hop_cuda_context *c, const struct hop_cuda_conv *conv,
     return HOP_OK;
 }
 
+static uint64_t
+plan_digest(const struct hop_cuda_fast_plan *p)
+{
+    return p->dense ? hop_blas_plan_digest(p->dense) : hop_conv_plan_digest(p->plan);
+}
+
 static int
 run(struct hop_cuda_fast_plan *p, struct hop_cuda_stream *s, const void *in, const void *in2,
     const void *bias, void *out, void *workspace, struct hop_err *e)
@@ -236,5 +242,6 @@ run(struct hop_cuda_fast_plan *p, struct hop_cuda_stream *s, const void *in, con
     return hop_conv_plan_run(p->plan, b->here.handle, in, in2, bias, out, workspace, e);
 }
 
-static const struct hop_cuda_fast table = {hop_cuda_fast_version, channels, plan_new, plan_free, run};
+static const struct hop_cuda_fast table = {hop_cuda_fast_version, channels, plan_new, plan_digest, plan_free,
+                                           run};
 const struct hop_cuda_fast *const hop_cuda_fast_table = &table;

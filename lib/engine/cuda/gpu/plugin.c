@@ -54,6 +54,7 @@ describe(int i, bool want_free, struct hop_device_info *out, struct hop_err *e)
         return HOP_OK;
     snprintf(out->libraries, sizeof out->libraries, "%s", hop_cuda_fast_version(&why));
     hop_err_clear(&why);
+    hop_cuda_fast_name(&driver, &p, out->fast, sizeof out->fast);
     if (!out->why_not[0] && read_free(i, &out->free_bytes, &why))
         snprintf(out->why_not, sizeof out->why_not, "%.190s", why.what);
     return HOP_OK;
