@@ -46,6 +46,7 @@ options:
       --best METRIC           keep each config's best state by METRIC in RUN/best
                               (val: its accuracy, or loss); none = do not
       --retries N             try a visit again that asks for it (3)
+      --halt WHEN             when a visit fails: never, soon or now (never)
       --nets DIR              where nets are found by name
   -q, --quiet                 say nothing but errors
   -v, --verbose               say more
@@ -99,7 +100,7 @@ while [ $# -gt 0 ]; do
     -d) option=--device ;;
     esac
     case $option in
-    --output | --data | --workers | --engine | --device | --keep | --eval-every | --best | --order | --policy | --retries | --nets)
+    --output | --data | --workers | --engine | --device | --keep | --eval-every | --best | --order | --policy | --retries | --halt | --nets)
         [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
@@ -124,7 +125,7 @@ while [ $# -gt 0 ]; do
         [ "$value" = 0 ] || every=$value
         ;;
     --best) best=$value ;;
-    --workers | --device | --keep | --order | --policy | --retries | --nets)
+    --workers | --device | --keep | --order | --policy | --retries | --halt | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
     --eval-train) plan="$plan $option" ;;

@@ -42,6 +42,8 @@ static const char body[] =
     "        kill -0 \"${old##*.}\" 2>/dev/null && [ \"$old\" != \"$notes\" ] || rm -rf \"$old\"\n"
     "    done\n"
     "    mkdir \"$notes\" && date +%s >\"$notes/began\" || exit 1\n"
+    "    open_hosts\n"
+    "    [ -z \"${ssh_dir:-}\" ] || printf '%s\\n' \"$ssh_dir\" >\"$notes/ssh\"\n"
     "}\n"
     "configs() { printf '%s\\n' \"$@\" >>\"$notes/configs\" || leave 1; }\n"
     "add_configs() {\n"
@@ -53,6 +55,7 @@ static const char body[] =
     "finish() {\n"
     "    n_done=0\n"
     "    [ ! -e \"$notes/done\" ] || n_done=$(wc -l <\"$notes/done\")\n"
+    "    [ ! -e \"$notes/ssh\" ] || { read -r ssh_dir <\"$notes/ssh\"; close_hosts; }\n"
     "    status=0\n"
     "    [ \"$n_done\" -ge $n_visits ] || status=75\n"
     "    [ ! -e \"$notes/failed\" ] || status=1\n"
@@ -96,7 +99,8 @@ static const char body[] =
     "cell() {\n"
     "    rank=$1 config=$2 command=$4\n"
     "    shift 2\n"
-    "    [ ! -e \"$notes/stop.$config\" ] || exit 0\n"
+    "    if [ -e \"$notes/stop.$config\" ] || [ -e \"$notes/halt\" ]; then exit 0; fi\n"
+    "    [ ! -e \"$notes/ssh\" ] || { read -r ssh_dir <\"$notes/ssh\"; use_hosts; }\n"
     "    trap 'catch 1' HUP\n"
     "    trap 'catch 2' INT\n"
     "    trap 'catch 15' TERM\n"
@@ -135,6 +139,14 @@ static const char body[] =
     "        : >\"$notes/failed\"\n"
     "        say \"failed: ${command%% -- *} (exit $status)\"\n"
     "    fi\n"
+    "    [ \"$halt\" = never ] || : >\"$notes/halt\"\n"
+    "    if [ \"$halt\" = now ]; then\n"
+    "        status=75\n"
+    "        [ ! -e \"$notes/failed\" ] || status=1\n"
+    "        echo $status >\"$run/jobs/make.status\"\n"
+    "        say \"to go on: $again\"\n"
+    "        kill -TERM $PPID\n"
+    "    fi\n"
     "    exit 0\n"
     "}\n"
     "\n"
@@ -169,6 +181,7 @@ add_functions(const struct hop_emit_in *in, const struct hop_cells *cells, struc
     struct hop_str text = {0};
 
     hop_script_begin(in, cells->n, &text);
+    hop_script_hosts(in, &text);
     hop_str_add(&text, body);
     hop_str_add(out, "define HOP_CELL\n");
     escape(hop_str_c(&text), out);

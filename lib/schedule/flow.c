@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "schedule/cells.h"
+#include "schedule/script.h"
 
 static const char body[] =
     "\n"
@@ -22,10 +24,47 @@ static const char body[] =
     "draining=\n"
     "\n"
     "# worker W SLOTS; chain C: the lines of config C on stdin.\n"
-    "worker() { eval \"free_$1=$2 wait_$1=\"; }\n"
+    "worker() { eval \"free_$1=$2 wait_$1= gone_$1= wrong_$1=\"; }\n"
     "chain() {\n"
     "    rest=$(cat)\n"
     "    eval \"rest_$1=\\${rest:+\\$rest\\$HOP_NL}\"\n"
+    "}\n"
+    "\n"
+    "# others RANK: \"WORKER COMMAND\" lines on stdin, of others that hold the shard.\n"
+    "others() { eval \"other_$1=\\$(cat)\\$HOP_NL\"; }\n"
+    "\n"
+    "# turn RANK WORKER COMMAND [LAST]: to the next of the others that is not set aside: $at, $command.\n"
+    "# With LAST the one that it was at comes again after them.\n"
+    "turn() {\n"
+    "    eval \"left=\\${other_$1:-}\"\n"
+    "    [ -z \"${4:-}\" ] || left=\"$left$2 $3$HOP_NL\"\n"
+    "    while [ -n \"$left\" ]; do\n"
+    "        next=${left%%\"$HOP_NL\"*}\n"
+    "        left=${left#*\"$HOP_NL\"}\n"
+    "        at=${next%% *}\n"
+    "        eval \"gone=\\$gone_$at\"\n"
+    "        [ -z \"$gone\" ] || continue\n"
+    "        command=${next#* }\n"
+    "        eval \"other_$1=\\$left\"\n"
+    "        return 0\n"
+    "    done\n"
+    "    eval \"other_$1=\"\n"
+    "    return 1\n"
+    "}\n"
+    "\n"
+    "# put \"RANK C MS COMMAND\": it waits at worker $at, or where that one is set aside, at another.\n"
+    "put() {\n"
+    "    eval \"gone=\\$gone_$at\"\n"
+    "    if [ -n \"$gone\" ]; then\n"
+    "        line=${1#* * * }\n"
+    "        if ! turn \"${1%% *}\" \"$at\" \"$line\"; then\n"
+    "            ask=\"$ask${line%% -- *} (its worker is set aside)$HOP_NL\"\n"
+    "            return 0\n"
+    "        fi\n"
+    "        set -- \"${1%\"$line\"}$command\"\n"
+    "    fi\n"
+    "    eval \"wait_$at=\\$wait_$at\\$1\\$HOP_NL\"\n"
+    "    come_to=\"$come_to $at\"\n"
     "}\n"
     "\n"
     "# come C: what config C does next waits at its workers.\n"
@@ -39,10 +78,8 @@ static const char body[] =
     "        line=${line#* }\n"
     "        at=${line%% *}\n"
     "        line=${line#* }\n"
-    "        line=\"${line%% *} $1 ${line#* }\"\n"
-    "        eval \"wait_$at=\\$wait_$at\\$line\\$HOP_NL\"\n"
     "        n_open=$((n_open + 1))\n"
-    "        come_to=\"$come_to $at\"\n"
+    "        put \"${line%% *} $1 ${line#* }\"\n"
     "    done\n"
     "    eval \"rest_$1=\\$rest open_$1=\\$n_open\"\n"
     "}\n"
@@ -60,7 +97,7 @@ static const char body[] =
     "        done\n"
     "        eval \"before=\\${wait_$1%%\\\"\\$first\\$HOP_NL\\\"*} after=\\${wait_$1#*\\\"\\$first\\$HOP_NL\\\"}\"\n"
     "        rank=${first%% *}\n"
-    "        eval \"wait_$1=\\$before\\$after free_$1=\\$((free_$1 - 1)) try_$rank=0\"\n"
+    "        eval \"wait_$1=\\$before\\$after free_$1=\\$((free_$1 - 1)) try_$rank=\\${try_$rank:-0} held_$rank=1\"\n"
     "        eval \"line_$rank=\\\"$1 \\${first#* }\\\"\"\n"
     "        n_running=$((n_running + 1))\n"
     "        launch \"$rank\"\n"
@@ -89,43 +126,89 @@ static const char body[] =
     "    line=${line#* }\n"
     "    ms=${line%% *}\n"
     "    command=${line#* }\n"
+    "    come_to=\n"
     "    if [ \"$2\" -ne 0 ]; then\n"
+    "        shown_as=${command%% -- *}\n"
+    "        last=\n"
+    "        is_new=\n"
+    "        blame \"$1\" \"$here\" \"$command\"\n"
     "        if [ \"$2\" -ne 75 ] && [ \"$2\" -le 128 ]; then\n"
-    "            failed=\"$failed${command%% -- *} (exit $2)$HOP_NL\"\n"
-    "        elif [ \"$try\" -lt \"$retries\" ] && [ -z \"$draining\" ]; then\n"
-    "            eval \"try_$1=\\$((try + 1))\"\n"
-    "            aside \"sleep $((1 << try)); echo 'again $1' >&3\"\n"
-    "            running=\"$running$1 \"\n"
-    "            return 0\n"
-    "        elif [ \"$2\" -gt 128 ]; then\n"
-    "            ask=\"$ask${command%% -- *} (signal $(($2 - 128)))$HOP_NL\"\n"
+    "            why=\"exit $2\"\n"
+    "            [ -n \"$draining\" ] || ! turn \"$1\" \"$here\" \"$command\" || is_new=1\n"
     "        else\n"
-    "            ask=\"$ask${command%% -- *} (exit $2)$HOP_NL\"\n"
+    "            why=\"exit $2\"\n"
+    "            [ \"$2\" -le 128 ] || why=\"signal $(($2 - 128))\"\n"
+    "            if [ -z \"$draining\" ] && [ \"$try\" -lt \"$retries\" ] && turn \"$1\" \"$here\" \"$command\" last; then\n"
+    "                is_new=1\n"
+    "                last=$((1 << try))\n"
+    "                eval \"try_$1=\\$((try + 1))\"\n"
+    "            fi\n"
     "        fi\n"
-    "        draining=1\n"
+    "        if [ -n \"$is_new\" ]; then\n"
+    "            # Whoever waits for the worker that it was at keeps its slot there.\n"
+    "            if [ \"$at\" != \"$here\" ]; then eval \"free_$here=\\$((free_$here + 1)) held_$1=\"; fi\n"
+    "            eval \"line_$1=\\\"\\$at \\$config \\$ms \\$command\\\"\"\n"
+    "            running=\"$running$1 \"\n"
+    "            aside \"sleep ${last:-0}; echo 'again $1' >&3\"\n"
+    "            for at in $here $come_to; do serve \"$at\"; done\n"
+    "            return 0\n"
+    "        fi\n"
+    "        if [ \"$2\" -ne 75 ] && [ \"$2\" -le 128 ]; then\n"
+    "            failed=\"$failed$shown_as ($why)$HOP_NL\"\n"
+    "        else\n"
+    "            ask=\"$ask$shown_as ($why)$HOP_NL\"\n"
+    "        fi\n"
+    "        [ \"$halt\" = never ] || draining=1\n"
+    "        if [ \"$halt\" = now ]; then kill -TERM \"$pid\" 2>/dev/null; fi\n"
     "    fi\n"
     "    n_running=$((n_running - 1))\n"
     "    eval \"free_$here=\\$((free_$here + 1))\"\n"
-    "    unset \"line_$1\" \"try_$1\"\n"
-    "    [ \"$2\" -eq 0 ] || return 0\n"
+    "    unset \"line_$1\" \"try_$1\" \"held_$1\" \"other_$1\"\n"
+    "    if [ \"$2\" -ne 0 ]; then\n"
+    "        for at in $here $come_to; do serve \"$at\"; done\n"
+    "        return 0\n"
+    "    fi\n"
+    "    eval \"wrong_$here=\"\n"
     "    n_visited=$((n_visited + 1))\n"
     "    ms_done=$((ms_done + ms))\n"
     "    eval \"n_open=\\$((open_$config - 1))\"\n"
     "    eval \"open_$config=\\$n_open\"\n"
-    "    come_to=\n"
     "    [ \"$n_open\" -gt 0 ] || come \"$config\"\n"
     "    for at in $here $come_to; do serve \"$at\"; done\n"
     "    show_visits\n"
     "}\n"
     "\n"
+    "# blame RANK WORKER COMMAND: a worker with which several visits in a row went wrong is set aside.\n"
+    "blame() {\n"
+    "    eval \"wrong=\\$wrong_$2 gone=\\$gone_$2\"\n"
+    "    case \" $wrong \" in *\" $1 \"*) ;; *) wrong=\"$wrong $1\" ;; esac\n"
+    "    eval \"wrong_$2=\\$wrong\"\n"
+    "    n=0\n"
+    "    for rank in $wrong; do n=$((n + 1)); done\n"
+    "    if [ $n -lt \"$n_aside\" ] || [ -n \"$gone\" ]; then return 0; fi\n"
+    "    say \"$n visits in a row went wrong on the worker of this one, which is set aside: ${3%% -- *}\"\n"
+    "    eval \"gone_$2=1 waiting=\\$wait_$2 wait_$2=\"\n"
+    "    while [ -n \"$waiting\" ]; do\n"
+    "        at=$2\n"
+    "        put \"${waiting%%\"$HOP_NL\"*}\"\n"
+    "        waiting=${waiting#*\"$HOP_NL\"}\n"
+    "    done\n"
+    "}\n"
+    "\n"
     "# again RANK: a visit that asked for it has waited; by now others may have failed.\n"
     "again() {\n"
     "    running=${running%%\" $1 \"*}\" \"${running#*\" $1 \"}\n"
-    "    if [ -z \"$draining\" ]; then\n"
+    "    eval \"line=\\$line_$1 held=\\$held_$1\"\n"
+    "    if [ -z \"$draining\" ] && [ -n \"$held\" ]; then\n"
     "        launch \"$1\"\n"
-    "    else\n"
-    "        n_running=$((n_running - 1))\n"
+    "        return 0\n"
     "    fi\n"
+    "    n_running=$((n_running - 1))\n"
+    "    [ -z \"$draining\" ] || return 0\n"
+    "    come_to=\n"
+    "    at=${line%% *}\n"
+    "    put \"$1 ${line#* }\"\n"
+    "    for at in $come_to; do serve \"$at\"; done\n"
     "}\n"
     "\n"
     "# Visits whose shell was killed say no more; two looks, since the last words may be on their way.\n"
@@ -162,7 +245,6 @@ static const char body[] =
     "# flow SLOTS: all visits, in SLOTS slots together.\n"
     "flow() {\n"
     "    pipes=$(mktemp -d) || exit 1\n"
-    "    trap 'rm -rf \"$pipes\"; [ -z \"$ticker\" ] || kill \"$ticker\" 2>/dev/null' EXIT\n"
     "    mkfifo \"$pipes/ends\" \"$pipes/lines\" || exit 1\n"
     "    exec 3<>\"$pipes/ends\"\n"
     "    trap : PIPE\n"
@@ -207,7 +289,7 @@ static const char body[] =
     "    printf '%s' \"$failed\" | while IFS= read -r line; do say \"failed: $line\"; done\n"
     "    printf '%s' \"$ask\" | while IFS= read -r line; do say \"try again: $line\"; done\n"
     "    [ -n \"$failed$ask\" ] || say \"GNU parallel did not end well\"\n"
-    "    say \"what ran beside it is done; to go on: $again\"\n"
+    "    say \"what does not need it is done; to go on: $again\"\n"
     "    [ -z \"$failed\" ] || exit 1\n"
     "    exit 75\n"
     "}\n";
@@ -242,6 +324,27 @@ ms_of(const struct hop_sched_visit *v)
     return (long long)(1000 * v->expect_s) + 1;
 }
 
+/* Who else could carry out v, of workers that hold its shard. */
+static void
+add_others(const struct hop_emit_in *in, const struct hop_sched_visit *v, size_t rank,
+           struct hop_str *out)
+{
+    struct hop_cell at, c = {.v = v, .task = v->task, .worker = v->worker, .slot = v->slot};
+    size_t i, n = hop_cell_n_holders(in, &c);
+    struct hop_sched_visit scratch;
+
+    if (n < 2)
+        return;
+    hop_str_addf(out, "others %zu <<'HOP_LINES'\n", rank);
+    for (i = 1; i < n && i < HOP_SCRIPT_HOLDERS; i++) {
+        at = hop_cell_at(in, &c, i, &scratch);
+        hop_str_addf(out, "%lu ", (unsigned long)at.worker);
+        hop_cell_command(in, &at, out);
+        hop_str_add(out, "\n");
+    }
+    hop_str_add(out, "HOP_LINES\n");
+}
+
 static void
 add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, struct hop_str *out)
 {
@@ -257,6 +360,8 @@ add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, str
         hop_str_add(out, "\n");
     }
     hop_str_add(out, "HOP_LINES\n");
+    for (i = c->first[task]; i < c->first[task + 1]; i++)
+        add_others(in, &in->plan->v[c->at[i]], c->at[i] + 1, out);
 }
 
 int
