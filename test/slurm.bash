@@ -32,7 +32,7 @@ SlurmctldHost=$(hostname -s)(127.0.0.1)
 SlurmUser=root
 SlurmctldPort=$ports
 AuthType=auth/munge
-AuthInfo=socket=$1/munge.socket
+AuthInfo=socket=$1/munge.socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation=$1/state
 SlurmdSpoolDir=$1/spool.%n
@@ -51,7 +51,7 @@ SelectTypeParameters=CR_CPU
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 SlurmdParameters=config_overrides
 SlurmctldTimeout=10
-SlurmdTimeout=10
+SlurmdTimeout=5
 MinJobAge=10
 KillWait=2
 InactiveLimit=0

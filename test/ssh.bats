@@ -84,7 +84,11 @@ END
     [ "$(grep -c 'Accepted publickey' "$SSH_DIR/sshd.log")" -eq 1 ]
     [ "$(grep -c 'Starting session: command' "$SSH_DIR/sshd.log")" -eq 13 ]
     # which is closed behind it
-    [ -z "$(pgrep -f "ControlPath=.*$SSH_DIR/user")" ]
+    for _ in $(seq 50); do
+        pgrep -P "$(cat "$SSH_DIR/pid")" >/dev/null || break
+        sleep 0.1
+    done
+    [ -z "$(pgrep -P "$(cat "$SSH_DIR/pid")")" ]
     # what the remote one is not given it cannot have used
     [ "$(jq -r 'select(.hop == "train/1" and .worker == "there") | .shard' mixed/log.jsonl | sort -u)" = train-001 ]
 }

@@ -126,7 +126,7 @@ static const char body[] =
     "        elif [ -e \"$notes/aside.$1\" ]; then\n"
     "            break\n"
     "        fi\n"
-    "        [ -e \"$notes/aside.$1\" ] || sleep $((1 << try))\n"
+    "        [ $# -gt 2 ] || sleep $((1 << try))\n"
     "        try=$((try + 1))\n"
     "        [ -z \"$caught\" ] || exit $((128 + caught))\n"
     "    done\n"

@@ -140,7 +140,7 @@ static const char body[] =
     "            [ \"$2\" -le 128 ] || why=\"signal $(($2 - 128))\"\n"
     "            if [ -z \"$draining\" ] && [ \"$try\" -lt \"$retries\" ] && turn \"$1\" \"$here\" \"$command\" last; then\n"
     "                is_new=1\n"
-    "                last=$((1 << try))\n"
+    "                [ \"$at\" != \"$here\" ] || last=$((1 << try))\n"
     "                eval \"try_$1=\\$((try + 1))\"\n"
     "            fi\n"
     "        fi\n"
