@@ -1,18 +1,23 @@
 /* flow - the part of a script (emit_sh.c) that runs a plan without barriers. What a worker takes
  * is decided when it is free, by the plan's order, so a visit that lasts longer than expected
- * holds up nobody but its config. */
+ * holds up nobody but its config; nor does one that fails. */
 #include "schedule/flow.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
 
+/* A script with every visit on every worker would be as many times as long. */
+enum { MAX_OTHERS = 3 };
+
 static const char body[] =
     "\n"
-    "# Without barriers. Config C has its visits in rest_C, one a line: \"STAGE WORKER RANK MS COMMAND\";\n"
-    "# lines of one stage (the evaluations of one state) may run side by side. Those of the stage that\n"
-    "# comes next wait in wait_WORKER, \"RANK C MS COMMAND\"; a worker with a free slot takes the lowest\n"
-    "# rank. Each visit tells its beginning and its end through a pipe.\n"
+    "# Without barriers. Config C has its visits in rest_C, one a line: \"STAGE WORKER RANK MS COMMAND\",\n"
+    "# and after it, for other workers with that shard, \"+ WORKER COMMAND\". Lines of one stage (the\n"
+    "# evaluations of one state) may run side by side. Those of the stage that comes next wait: their\n"
+    "# ranks are in wait_WORKER, what they are in line_RANK, \"WORKER C MS COMMAND\", and alts_RANK; a\n"
+    "# worker with a free slot takes the lowest rank. Each visit tells its beginning and its end through\n"
+    "# a pipe.\n"
     "n_running=0\n"
     "n_visited=0\n"
     "ms_done=0\n"
@@ -21,10 +26,12 @@ static const char body[] =
     "shown=\n"
     "look_at=0\n"
     "brief=\n"
-    "draining=\n"
+    "# A worker where so many visits have failed in a row gets no more.\n"
+    "patience=$((retries + 1))\n"
+    "[ $patience -ge 2 ] || patience=2\n"
     "\n"
-    "# worker W SLOTS; chain C: the lines of config C on stdin.\n"
-    "worker() { eval \"free_$1=$2 wait_$1=\"; }\n"
+    "# worker W SLOTS NAME; chain C: the lines of config C on stdin.\n"
+    "worker() { eval \"free_$1=$2 wait_$1= off_$1= fails_$1=0 stuck_$1=0 name_$1=\\$3\"; }\n"
     "chain() {\n"
     "    rest=$(cat)\n"
     "    eval \"rest_$1=\\${rest:+\\$rest\\$HOP_NL}\"\n"
@@ -41,31 +48,78 @@ static const char body[] =
     "        line=${line#* }\n"
     "        at=${line%% *}\n"
     "        line=${line#* }\n"
-    "        line=\"${line%% *} $1 ${line#* }\"\n"
-    "        eval \"wait_$at=\\$wait_$at\\$line\\$HOP_NL\"\n"
+    "        rank=${line%% *}\n"
+    "        alts=\n"
+    "        while [ \"${rest%% *}\" = + ]; do\n"
+    "            alt=${rest%%\"$HOP_NL\"*}\n"
+    "            rest=${rest#*\"$HOP_NL\"}\n"
+    "            alts=$alts${alt#* }$HOP_NL\n"
+    "        done\n"
+    "        eval \"line_$rank=\\\"\\$at $1 \\${line#* }\\\" alts_$rank=\\$alts try_$rank=0\"\n"
     "        n_open=$((n_open + 1))\n"
-    "        come_to=\"$come_to $at\"\n"
+    "        queue \"$rank\"\n"
     "    done\n"
     "    eval \"rest_$1=\\$rest open_$1=\\$n_open\"\n"
+    "}\n"
+    "\n"
+    "# queue RANK: it waits at its worker, or at another that has the shard if that one is set aside; when\n"
+    "# there is none it is stuck, and with it its config, but nothing else. Puts the worker into come_to.\n"
+    "queue() {\n"
+    "    eval \"at=\\${line_$1%% *}\"\n"
+    "    if eval \"[ -n \\\"\\$off_$at\\\" ]\" && ! elsewhere \"$1\"; then\n"
+    "        eval \"stuck_$at=\\$((stuck_$at + 1))\"\n"
+    "        return 0\n"
+    "    fi\n"
+    "    eval \"at=\\${line_$1%% *}\"\n"
+    "    eval \"wait_$at=\\\"\\$wait_$at $1\\\"\"\n"
+    "    come_to=\"$come_to $at\"\n"
+    "}\n"
+    "\n"
+    "# elsewhere RANK [back]: it gets another worker, if one is left; back: this one is the last choice then,\n"
+    "# else it is no choice any more.\n"
+    "elsewhere() {\n"
+    "    eval \"e_left=\\$alts_$1 e_line=\\$line_$1\"\n"
+    "    e_at=${e_line%% *}\n"
+    "    e_line=${e_line#* }\n"
+    "    e_command=${e_line#* * }\n"
+    "    e_line=${e_line%\"$e_command\"}\n"
+    "    e_kept=\n"
+    "    while [ -n \"$e_left\" ]; do\n"
+    "        e_alt=${e_left%%\"$HOP_NL\"*}\n"
+    "        e_left=${e_left#*\"$HOP_NL\"}\n"
+    "        if eval \"[ -z \\\"\\$off_${e_alt%% *}\\\" ]\"; then\n"
+    "            [ \"${2:-}\" != back ] || e_left=\"$e_left$e_at $e_command$HOP_NL\"\n"
+    "            eval \"line_$1=\\\"\\${e_alt%% *} \\$e_line\\${e_alt#* }\\\" alts_$1=\\$e_kept\\$e_left\"\n"
+    "            return 0\n"
+    "        fi\n"
+    "        e_kept=$e_kept$e_alt$HOP_NL\n"
+    "    done\n"
+    "    return 1\n"
+    "}\n"
+    "\n"
+    "# set_aside WORKER: it gets no more visits; those that wait for it go elsewhere.\n"
+    "set_aside() {\n"
+    "    left=\n"
+    "    eval \"off_$1=1 left=\\$wait_$1 wait_$1=\"\n"
+    "    eval \"say \\\"worker \\$name_$1 is set aside: \\$fails_$1 visits in a row failed there\\\"\"\n"
+    "    for rank in $left; do queue \"$rank\"; done\n"
     "}\n"
     "\n"
     "# serve WORKER: as many of those that wait for it as it has free slots begin.\n"
     "serve() {\n"
     "    while eval \"[ \\$free_$1 -gt 0 ] && [ -n \\\"\\$wait_$1\\\" ]\"; do\n"
-    "        [ -z \"$draining\" ] || return 0\n"
     "        eval \"left=\\$wait_$1\"\n"
     "        first=\n"
-    "        while [ -n \"$left\" ]; do\n"
-    "            line=${left%%\"$HOP_NL\"*}\n"
-    "            left=${left#*\"$HOP_NL\"}\n"
-    "            if [ -z \"$first\" ] || [ \"${line%% *}\" -lt \"${first%% *}\" ]; then first=$line; fi\n"
+    "        for rank in $left; do\n"
+    "            if [ -z \"$first\" ] || [ \"$rank\" -lt \"$first\" ]; then first=$rank; fi\n"
     "        done\n"
-    "        eval \"before=\\${wait_$1%%\\\"\\$first\\$HOP_NL\\\"*} after=\\${wait_$1#*\\\"\\$first\\$HOP_NL\\\"}\"\n"
-    "        rank=${first%% *}\n"
-    "        eval \"wait_$1=\\$before\\$after free_$1=\\$((free_$1 - 1)) try_$rank=0\"\n"
-    "        eval \"line_$rank=\\\"$1 \\${first#* }\\\"\"\n"
+    "        after=\n"
+    "        for rank in $left; do\n"
+    "            [ \"$rank\" -eq \"$first\" ] || after=\"$after $rank\"\n"
+    "        done\n"
+    "        eval \"wait_$1=\\$after free_$1=\\$((free_$1 - 1))\"\n"
     "        n_running=$((n_running + 1))\n"
-    "        launch \"$rank\"\n"
+    "        launch \"$first\"\n"
     "    done\n"
     "}\n"
     "\n"
@@ -80,54 +134,78 @@ static const char body[] =
     "\n"
     "# end_visit RANK STATUS\n"
     "end_visit() {\n"
-    "    eval \"line=\\$line_$1 try=\\$try_$1 shell_$1=\"\n"
     "    case $running in\n"
     "    *\" $1 \"*) running=${running%%\" $1 \"*}\" \"${running#*\" $1 \"} ;;\n"
     "    *) return 0 ;;\n"
     "    esac\n"
+    "    eval \"line=\\$line_$1 shell_$1=\"\n"
     "    here=${line%% *}\n"
-    "    line=${line#* }\n"
-    "    config=${line%% *}\n"
-    "    line=${line#* }\n"
-    "    ms=${line%% *}\n"
-    "    command=${line#* }\n"
-    "    if [ \"$2\" -ne 0 ]; then\n"
-    "        if [ \"$2\" -ne 75 ] && [ \"$2\" -le 128 ]; then\n"
-    "            failed=\"$failed${command%% -- *} (exit $2)$HOP_NL\"\n"
-    "        elif [ \"$try\" -lt \"$retries\" ] && [ -z \"$draining\" ]; then\n"
-    "            eval \"try_$1=\\$((try + 1))\"\n"
-    "            aside \"sleep $((1 << try)); echo 'again $1' >&3\"\n"
+    "    come_to=$here\n"
+    "    n_running=$((n_running - 1))\n"
+    "    eval \"free_$here=\\$((free_$here + 1))\"\n"
+    "    if [ \"$2\" -eq 0 ]; then\n"
+    "        line=${line#* }\n"
+    "        config=${line%% *}\n"
+    "        line=${line#* }\n"
+    "        unset \"line_$1\" \"alts_$1\" \"try_$1\"\n"
+    "        n_visited=$((n_visited + 1))\n"
+    "        ms_done=$((ms_done + ${line%% *}))\n"
+    "        eval \"n_open=\\$((open_$config - 1))\"\n"
+    "        eval \"open_$config=\\$n_open fails_$here=0\"\n"
+    "        [ \"$n_open\" -gt 0 ] || come \"$config\"\n"
+    "        show_visits\n"
+    "    else\n"
+    "        fail \"$1\" \"$2\"\n"
+    "    fi\n"
+    "    for at in $come_to; do serve \"$at\"; done\n"
+    "}\n"
+    "\n"
+    "# fail RANK STATUS: a visit that failed at worker $here is tried elsewhere if its shard lies there,\n"
+    "# else here again after a while, if it asks for that; or it is lost, and its config stands still.\n"
+    "fail() {\n"
+    "    eval \"try=\\$try_$1 line=\\$line_$1\"\n"
+    "    line=${line#* * * }\n"
+    "    [ \"$2\" -gt 128 ] || eval \"fails_$here=\\$((fails_$here + 1))\"\n"
+    "    if eval \"[ \\$fails_$here -ge $patience ] && [ -z \\\"\\$off_$here\\\" ]\"; then set_aside \"$here\"; fi\n"
+    "    if [ \"$2\" -ne 75 ] && [ \"$2\" -le 128 ]; then\n"
+    "        if elsewhere \"$1\"; then queue \"$1\"; return 0; fi\n"
+    "        failed=\"$failed${line%% -- *} (exit $2)$HOP_NL\"\n"
+    "        return 0\n"
+    "    fi\n"
+    "    if [ \"$try\" -lt \"$retries\" ]; then\n"
+    "        eval \"try_$1=\\$((try + 1))\"\n"
+    "        if elsewhere \"$1\" back; then queue \"$1\"; return 0; fi\n"
+    "        if eval \"[ -z \\\"\\$off_$here\\\" ]\"; then\n"
+    "            eval \"free_$here=\\$((free_$here - 1))\"\n"
+    "            n_running=$((n_running + 1))\n"
     "            running=\"$running$1 \"\n"
+    "            aside \"sleep $((1 << try)); echo 'again $1' >&3\"\n"
     "            return 0\n"
-    "        elif [ \"$2\" -gt 128 ]; then\n"
-    "            ask=\"$ask${command%% -- *} (signal $(($2 - 128)))$HOP_NL\"\n"
-    "        else\n"
-    "            ask=\"$ask${command%% -- *} (exit $2)$HOP_NL\"\n"
     "        fi\n"
-    "        draining=1\n"
+    "    fi\n"
+    "    if [ \"$2\" -gt 128 ]; then\n"
+    "        ask=\"$ask${line%% -- *} (signal $(($2 - 128)))$HOP_NL\"\n"
+    "    else\n"
+    "        ask=\"$ask${line%% -- *} (exit $2)$HOP_NL\"\n"
+    "    fi\n"
+    "}\n"
+    "\n"
+    "# again RANK: a visit that asked for it has waited; by now its worker may have been set aside.\n"
+    "again() {\n"
+    "    case $running in\n"
+    "    *\" $1 \"*) running=${running%%\" $1 \"*}\" \"${running#*\" $1 \"} ;;\n"
+    "    *) return 0 ;;\n"
+    "    esac\n"
+    "    eval \"here=\\${line_$1%% *}\"\n"
+    "    if eval \"[ -z \\\"\\$off_$here\\\" ]\"; then\n"
+    "        launch \"$1\"\n"
+    "        return 0\n"
     "    fi\n"
     "    n_running=$((n_running - 1))\n"
     "    eval \"free_$here=\\$((free_$here + 1))\"\n"
-    "    unset \"line_$1\" \"try_$1\"\n"
-    "    [ \"$2\" -eq 0 ] || return 0\n"
-    "    n_visited=$((n_visited + 1))\n"
-    "    ms_done=$((ms_done + ms))\n"
-    "    eval \"n_open=\\$((open_$config - 1))\"\n"
-    "    eval \"open_$config=\\$n_open\"\n"
     "    come_to=\n"
-    "    [ \"$n_open\" -gt 0 ] || come \"$config\"\n"
-    "    for at in $here $come_to; do serve \"$at\"; done\n"
-    "    show_visits\n"
-    "}\n"
-    "\n"
-    "# again RANK: a visit that asked for it has waited; by now others may have failed.\n"
-    "again() {\n"
-    "    running=${running%%\" $1 \"*}\" \"${running#*\" $1 \"}\n"
-    "    if [ -z \"$draining\" ]; then\n"
-    "        launch \"$1\"\n"
-    "    else\n"
-    "        n_running=$((n_running - 1))\n"
-    "    fi\n"
+    "    queue \"$1\"\n"
+    "    for at in $come_to; do serve \"$at\"; done\n"
     "}\n"
     "\n"
     "# Visits whose shell was killed say no more; two looks, since the last words may be on their way.\n"
@@ -214,8 +292,17 @@ static const char body[] =
     "    end_line\n"
     "    printf '%s' \"$failed\" | while IFS= read -r line; do say \"failed: $line\"; done\n"
     "    printf '%s' \"$ask\" | while IFS= read -r line; do say \"try again: $line\"; done\n"
-    "    [ -n \"$failed$ask\" ] || say \"GNU parallel did not end well\"\n"
-    "    say \"what ran beside it is done; to go on: $again\"\n"
+    "    i=0\n"
+    "    is_off=\n"
+    "    while [ $i -lt \"$n_workers\" ]; do\n"
+    "        if eval \"[ -n \\\"\\$off_$i\\\" ]\"; then\n"
+    "            is_off=1\n"
+    "            eval \"say \\\"worker \\$name_$i was set aside; \\$stuck_$i visits waited for it when all else was done\\\"\"\n"
+    "        fi\n"
+    "        i=$((i + 1))\n"
+    "    done\n"
+    "    [ -n \"$failed$ask$is_off\" ] || say \"GNU parallel did not end well\"\n"
+    "    say \"what does not need it is done; to go on: $again\"\n"
     "    [ -z \"$failed\" ] || exit 1\n"
     "    exit 75\n"
     "}\n";
@@ -250,6 +337,25 @@ ms_of(const struct hop_sched_visit *v)
     return (long long)(1000 * v->expect_s) + 1;
 }
 
+/* The same visit on other workers that hold its shard, beginning with the one after its own, so that
+ * not all go to the same. */
+static void
+add_others(const struct hop_emit_in *in, const struct hop_sched_visit *v, struct hop_str *out)
+{
+    const struct hop_sched_shard *shard = &in->in->shards[v->shard];
+    struct hop_sched_visit other = *v;
+    size_t i, at = 0;
+
+    while (at < shard->n_workers && shard->workers[at] != v->worker)
+        at++;
+    for (i = 1; i < shard->n_workers && i <= MAX_OTHERS; i++) {
+        other.worker = shard->workers[(at + i) % shard->n_workers];
+        hop_str_addf(out, "+ %u ", other.worker);
+        hop_emit_visit(in, &other, out);
+        hop_str_add(out, "\n");
+    }
+}
+
 static void
 add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, struct hop_str *out)
 {
@@ -263,6 +369,7 @@ add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, str
                      c->at[i] + 1, ms_of(v));
         hop_emit_visit(in, v, out);
         hop_str_add(out, "\n");
+        add_others(in, v, out);
     }
     hop_str_add(out, "HOP_LINES\n");
 }
@@ -282,7 +389,9 @@ hop_emit_flow(const struct hop_emit_in *in, struct hop_str *out, struct hop_err 
         hop_str_addf(out, "\nn_configs=%zu\nn_workers=%zu\nms_all=%lld\n", in->tasks->n,
                      in->workers->n, ms);
         for (i = 0; i < in->workers->n; i++) {
-            hop_str_addf(out, "worker %zu %zu\n", i, in->in->workers[i].n_slots);
+            hop_str_addf(out, "worker %zu %zu ", i, in->in->workers[i].n_slots);
+            hop_str_quote(out, in->workers->v[i].name);
+            hop_str_add(out, "\n");
             n_slots += in->in->workers[i].n_slots;
         }
         for (i = 0; i < in->tasks->n; i++)
