@@ -70,7 +70,7 @@ include lib/engine/cuda/gpu/cuda.mk
 
 # ---- files ----
 
-TOOLS = hop-shard hop-search hop-schedule hop-visit hop-train hop-eval
+TOOLS = hop-shard hop-search hop-schedule hop-visit hop-train hop-eval hop-verify
 SCRIPTS = hop-run
 LIB_SRC := $(wildcard lib/base/*.c lib/format/*.c lib/net/*.c lib/run/*.c lib/search/*.c lib/schedule/*.c)
 ENGINE_SRC := $(wildcard lib/engine/*.c lib/engine/ref/*.c) \
@@ -151,7 +151,10 @@ ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
 $B/bin/hop-eval: $B/tools/devices.o $B/tools/examples.o $B/tools/predict.o
 $B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
+$B/bin/hop-verify: $B/tools/weights.o
+$B/bin/hop-shard: $B/tools/check_data.o $B/tools/push.o
 $B/bin/hop-schedule: $B/tools/advise.o $B/tools/probe_workers.o $B/tools/scene.o
+$B/bin/hop-search: $B/tools/search_options.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

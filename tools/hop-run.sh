@@ -26,6 +26,8 @@ die() { # STATUS TEXT
 usage() {
     cat 2>/dev/null <<'END'
 usage: hop-run -o RUN --data DIR [OPTIONS] METHOD [METHOD'S OPTIONS] SPACE
+       hop-run status RUN [--json]
+       hop-run --gc RUN [--top K] [--dry-run]
 
 Search: train and evaluate configs until METHOD asks for no more, then print
 the best. Called again, it goes on where it was.
@@ -35,7 +37,8 @@ options:
       --data DIR              the data folder that hop-shard made
   -w, --workers N|FILE        workers, as for hop-schedule
       --engine NAME           what runs the visits: parallel, make or slurm (parallel)
-      --dry-run               print the next visits as commands, and do nothing
+      --dry-run               print the next visits as commands (--gc: name files), and
+                              do nothing
   -d, --device NAME           device of workers that name none
       --keep TIME             let hop-train leave processes behind for TIME (10m), so
                               that visits start faster
@@ -48,6 +51,9 @@ options:
       --retries N             try a visit again that asks for it (3)
       --halt WHEN             when a visit fails: never, soon or now (never)
       --nets DIR              where nets are found by name
+      --json                  status as a line of JSON
+      --gc RUN                remove what the run needs no longer, and name it
+      --top K                 --gc: when the search is over, keep the K best configs
   -q, --quiet                 say nothing but errors
   -v, --verbose               say more
       --progress              show progress even if stderr is no terminal
@@ -66,6 +72,38 @@ quote() {
     *) printf '%s' "$1" ;;
     esac
 }
+
+# The tools that belong to this script come first.
+case $0 in
+*/*) PATH=$(cd "$(dirname "$0")" && pwd):$PATH ;;
+esac
+export PATH
+
+# ---- status and --gc: hop-visit looks after run folders ----
+
+clerk() { # OPTION ARGUMENT OF HOP-RUN...
+    what=$1
+    word=$2
+    shift 2
+    case ${1:-} in
+    '') die 2 "$word: RUN is missing (see --help)" ;;
+    -*) die 2 "$1: RUN comes first (see --help)" ;;
+    esac
+    clerk_run=$1
+    shift
+    exec hop-visit $quiet --run "$clerk_run" "$what" "$@"
+}
+case ${1:-}:${2:-} in
+-q:status | -q:--gc | --quiet:status | --quiet:--gc)
+    quiet=-q
+    shift
+    ;;
+esac
+case ${1:-} in
+status) clerk --status "$@" ;;
+--gc) clerk --gc "$@" ;;
+--gc=*) die 2 "--gc: RUN comes after it (see --help)" ;;
+esac
 
 # ---- options ----
 
@@ -155,11 +193,6 @@ method=$1
 for space in "$@"; do :; done
 [ "$method" != select ] || die 2 "select: is no method (known: hop-search --help)"
 
-# The tools that belong to this script come first.
-case $0 in
-*/*) PATH=$(cd "$(dirname "$0")" && pwd):$PATH ;;
-esac
-export PATH
 for tool in hop-search hop-schedule hop-visit flock $needs; do
     command -v "$tool" >/dev/null || die 1 "$tool is not installed"
 done

@@ -125,9 +125,10 @@ static const char subepochs[] =
     "    [ \"$show\" = 1 ] || return 0\n"
     "    spent=$(($(date +%s) - began))\n"
     "    [ ! -t 2 ] || printf '\\r\\033[K' >&2\n"
-    "    printf '%s: sub-epoch %d/%d, visits %d/%d, %s elapsed, %s to go' \"$me\" \"$1\" \\\n"
+    "    printf '%s: sub-epoch %d/%d, visits %d/%d, %s elapsed, %s to go%s' \"$me\" \"$1\" \\\n"
     "        \"$n_subepochs\" $n_visited \"$n_visits\" \"$(clock $spent)\" \\\n"
-    "        \"$(clock $((spent * (1000 - $3) / ($3 > 0 ? $3 : 1))))\" >&2\n"
+    "        \"$(clock $((spent * (1000 - $3) / ($3 > 0 ? $3 : 1))))\" \\\n"
+    "        \"$(hop-visit --run \"$run\" --status --brief 2>/dev/null)\" >&2\n"
     "    midline=1\n"
     "    if [ ! -t 2 ] || [ \"$1\" -eq \"$n_subepochs\" ]; then end_line; fi\n"
     "}\n";
