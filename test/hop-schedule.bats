@@ -376,7 +376,7 @@ END
     printf '%s\n' "train-000 near" "train-001 near" "train-002 far away" "val-000 far away" "val-001 far away" | diff - got
     sed 's/"shards":\["train-000",/"shards":[/; s/"shards":\[\]/"shards":["train-000"]/' workers >remote
     schedule --workers remote --iterations 1 --run run --device cpu --as sh <configs.jsonl >script.sh
-    grep -qF -- "--worker ssh -- ssh -o BatchMode=yes -o ServerAliveInterval=15 '-p' 2222 me@host '/opt/hop/hop-train --shard '\\''/my data/train-000.safetensors'\\'' --device cpu --worker ssh'" script.sh
+    grep -qF -- "--worker ssh -- ssh -o BatchMode=yes -o ServerAliveInterval=15 \${HOP_SSH:+-o \"ControlPath=\$HOP_SSH\"} '-p' 2222 me@host '/opt/hop/hop-train --shard '\\''/my data/train-000.safetensors'\\'' --device cpu --worker ssh'" script.sh
     grep -qF -- "-- $HOP_BUILD/bin/hop-train --shard $PWD/far/train-002.safetensors --device cpu --worker 'far away'" script.sh
     grep -qF -- "-- hop-train --shard data/train-001.safetensors --device ref --worker near" script.sh
 }

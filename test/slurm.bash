@@ -30,9 +30,10 @@ slurm_start()
 ClusterName=hop
 SlurmctldHost=$(hostname -s)(127.0.0.1)
 SlurmUser=root
+FirstJobId=1
 SlurmctldPort=$ports
 AuthType=auth/munge
-AuthInfo=socket=$1/munge.socket
+AuthInfo=socket=$1/munge.socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation=$1/state
 SlurmdSpoolDir=$1/spool.%n
@@ -51,7 +52,7 @@ SelectTypeParameters=CR_CPU
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 SlurmdParameters=config_overrides
 SlurmctldTimeout=10
-SlurmdTimeout=10
+SlurmdTimeout=5
 MinJobAge=10
 KillWait=2
 InactiveLimit=0
@@ -77,7 +78,13 @@ END
 }
 
 # slurm_controller; slurm_node NAME: start one; slurm_pid NAME: its process.
-slurm_controller() { slurmctld -f "$SLURM_CONF" 3>&- >/dev/null 2>&1; }
+slurm_controller()
+{
+    # A controller that was killed may have forgotten its last jobs; nodes that have them would take new
+    # jobs of the same numbers for copies.
+    sed -i "s/^FirstJobId=.*/FirstJobId=$((RANDOM * 100 + 1))/" "$SLURM_CONF"
+    slurmctld -f "$SLURM_CONF" 3>&- >/dev/null 2>&1
+}
 slurm_node() { slurmd -f "$SLURM_CONF" -N "$1" 3>&- >/dev/null 2>&1; }
 slurm_pid()
 {

@@ -38,7 +38,8 @@ options:
       --data DIR              the data folder that hop-shard made
   -w, --workers N|FILE        workers, as for hop-schedule
       --engine NAME           what runs the visits: parallel, make or slurm (parallel)
-      --dry-run               print the next visits as commands, and do nothing
+      --dry-run               print the next visits as commands (--gc: name files), and
+                              do nothing
   -d, --device NAME           device of workers that name none
       --precision NAME        precision of workers that name none
       --same-fingerprint      refuse workers whose numbers differ in their bits
@@ -51,11 +52,11 @@ options:
       --best METRIC           keep each config's best state by METRIC in RUN/best
                               (val: its accuracy, or loss); none = do not
       --retries N             try a visit again that asks for it (3)
+      --halt WHEN             when a visit fails: never, soon or now (never)
       --nets DIR              where nets are found by name
       --json                  status as a line of JSON
       --gc RUN                remove what the run needs no longer, and name it
       --top K                 --gc: when the search is over, keep the K best configs
-      --dry-run               --gc: only name it
   -q, --quiet                 say nothing but errors
   -v, --verbose               say more
       --progress              show progress even if stderr is no terminal
@@ -140,7 +141,7 @@ while [ $# -gt 0 ]; do
     -d) option=--device ;;
     esac
     case $option in
-    --output | --data | --workers | --engine | --device | --precision | --keep | --eval-every | --best | --order | --policy | --retries | --nets)
+    --output | --data | --workers | --engine | --device | --precision | --keep | --eval-every | --best | --order | --policy | --retries | --halt | --nets)
         [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
@@ -168,7 +169,7 @@ while [ $# -gt 0 ]; do
         [ "$value" = 0 ] || every=$value
         ;;
     --best) best=$value ;;
-    --workers | --device | --precision | --keep | --order | --policy | --retries | --nets)
+    --workers | --device | --precision | --keep | --order | --policy | --retries | --halt | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
     --eval-train | --same-fingerprint) plan="$plan $option" ;;
@@ -215,11 +216,6 @@ case $method in
 select | narrow | import) die 2 "$method: is no method (known: hop-search --help)" ;;
 esac
 
-# The tools that belong to this script come first.
-case $0 in
-*/*) PATH=$(cd "$(dirname "$0")" && pwd):$PATH ;;
-esac
-export PATH
 for tool in hop-search hop-schedule hop-visit flock $needs; do
     command -v "$tool" >/dev/null || die 1 "$tool is not installed"
 done

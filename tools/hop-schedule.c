@@ -14,10 +14,11 @@
 #include "tool.h"
 
 static struct {
-    const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *precision, *keep, *nets, *timeout;
+    const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *precision, *keep, *nets, *halt,
+        *timeout;
     int64_t iterations, eval_every, retries, seed, examples;
     bool want_eval_train, is_simulated, is_same_fingerprint;
-} a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .seed = 1,
+} a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .seed = 1, .halt = "never",
        .examples = 50000};
 
 /* Seconds of a visit besides its examples: processes, reading and writing the model. */
@@ -49,6 +50,8 @@ static struct hop_opt rows[] = {
     {"as", 0, HOP_OPT_STR, &a.as, "FORM", "json, plan (its first line), lines, sh, make, slurm (json)", 0, 0, false},
     {"retries", 0, HOP_OPT_INT, &a.retries, "N",
      "of scripts: try a visit again that asks for it (3)", 0, 20, false},
+    {"halt", 0, HOP_OPT_STR, &a.halt, "WHEN",
+     "of scripts, when a visit fails: never, soon or now (never)", 0, 0, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "device of workers that name none", 0, 0,
      false},
     {"precision", 0, HOP_OPT_STR, &a.precision, "NAME", "--precision for workers that name none", 0,
@@ -85,6 +88,8 @@ check_usage(int argc, char **argv)
         tool_usage("--simulate", "goes with --workers, not with --run and --replay");
     if (a.keep)
         check(hop_parse_duration(a.keep, "--keep", &ignored, &e), &e);
+    if (strcmp(a.halt, "never") && strcmp(a.halt, "soon") && strcmp(a.halt, "now"))
+        tool_usage("--halt", "\"%s\" is unknown (known: never, soon, now)", a.halt);
     if (strcmp(a.order, "cyclic") && strcmp(a.order, "free"))
         tool_usage("--order", "unknown order \"%s\" (known: cyclic, free)", a.order);
 }
@@ -133,7 +138,7 @@ print_plan(const struct tool_scene *s, const struct hop_policy *policy,
     struct hop_emit_in emit = {.in = &s->in, .plan = plan, .tasks = &s->tasks,
                                .workers = &s->workers, .policy = policy->name, .run = a.run,
                                .data_dir = a.data, .device = a.device, .precision = a.precision, .keep = a.keep,
-                               .nets_dir = a.nets, .retries = a.retries};
+                               .nets_dir = a.nets, .retries = a.retries, .halt = a.halt};
 
     if (s->visits)
         emit.policy = "replay";

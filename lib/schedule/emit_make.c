@@ -16,8 +16,9 @@
 #include "schedule/cells.h"
 #include "schedule/script.h"
 
-/* A recipe's line is one argument of sh, and Linux takes 128 KiB at most. */
-enum { CONFIGS_BYTES = 60000 };
+/* A recipe's line is one argument of sh, and what it finds in the environment one string; Linux
+ * takes 128 KiB of each. With too many hosts each visit opens its own connection. */
+enum { CONFIGS_BYTES = 60000, HOSTS_BYTES = 60000 };
 
 static const char body[] =
     "notes=$run/jobs/make.$PPID\n"
@@ -42,6 +43,8 @@ static const char body[] =
     "        kill -0 \"${old##*.}\" 2>/dev/null && [ \"$old\" != \"$notes\" ] || rm -rf \"$old\"\n"
     "    done\n"
     "    mkdir \"$notes\" && date +%s >\"$notes/began\" || exit 1\n"
+    "    open_hosts\n"
+    "    [ -z \"${ssh_dir:-}\" ] || printf '%s\\n' \"$ssh_dir\" >\"$notes/ssh\"\n"
     "}\n"
     "configs() { printf '%s\\n' \"$@\" >>\"$notes/configs\" || leave 1; }\n"
     "add_configs() {\n"
@@ -53,6 +56,7 @@ static const char body[] =
     "finish() {\n"
     "    n_done=0\n"
     "    [ ! -e \"$notes/done\" ] || n_done=$(wc -l <\"$notes/done\")\n"
+    "    [ ! -e \"$notes/ssh\" ] || { read -r ssh_dir <\"$notes/ssh\"; close_hosts; }\n"
     "    status=0\n"
     "    [ \"$n_done\" -ge $n_visits ] || status=75\n"
     "    [ ! -e \"$notes/failed\" ] || status=1\n"
@@ -83,12 +87,15 @@ static const char body[] =
     "    [ -z \"$caught\" ] || exit $((128 + caught))\n"
     "}\n"
     "\n"
-    "# blame RANK WORKER COMMAND: a worker on which several visits in a row went wrong is set aside.\n"
+    "# blame RANK WORKER COMMAND: a worker where several visits in a row have failed is set aside. One\n"
+    "# visit is counted once, and not at all when it was killed.\n"
     "blame() {\n"
+    "    [ $status -le 128 ] || return 0\n"
     "    echo \"$1\" >>\"$notes/bad.$2\"\n"
     "    if [ \"$(sort -u \"$notes/bad.$2\" | wc -l)\" -lt $n_aside ] || [ -e \"$notes/aside.$2\" ]; then return; fi\n"
     "    : >\"$notes/aside.$2\"\n"
-    "    say \"$n_aside visits in a row went wrong on the worker of this one, which is set aside: ${3%% -- *}\"\n"
+    "    name=${3%% -- *}\n"
+    "    say \"worker ${name##* --worker } is set aside: $n_aside visits in a row failed there\"\n"
     "}\n"
     "\n"
     "# cell RANK CONFIG WORKER COMMAND [WORKER COMMAND]...: the first worker, else another that holds\n"
@@ -96,7 +103,8 @@ static const char body[] =
     "cell() {\n"
     "    rank=$1 config=$2 command=$4\n"
     "    shift 2\n"
-    "    [ ! -e \"$notes/stop.$config\" ] || exit 0\n"
+    "    if [ -e \"$notes/stop.$config\" ] || [ -e \"$notes/halt\" ]; then exit 0; fi\n"
+    "    [ ! -e \"$notes/ssh\" ] || { read -r ssh_dir <\"$notes/ssh\"; use_hosts; }\n"
     "    trap 'catch 1' HUP\n"
     "    trap 'catch 2' INT\n"
     "    trap 'catch 15' TERM\n"
@@ -122,7 +130,7 @@ static const char body[] =
     "        elif [ -e \"$notes/aside.$1\" ]; then\n"
     "            break\n"
     "        fi\n"
-    "        [ -e \"$notes/aside.$1\" ] || sleep $((1 << try))\n"
+    "        [ $# -gt 2 ] || sleep $((1 << try))\n"
     "        try=$((try + 1))\n"
     "        [ -z \"$caught\" ] || exit $((128 + caught))\n"
     "    done\n"
@@ -134,6 +142,14 @@ static const char body[] =
     "    else\n"
     "        : >\"$notes/failed\"\n"
     "        say \"failed: ${command%% -- *} (exit $status)\"\n"
+    "    fi\n"
+    "    [ \"$halt\" = never ] || : >\"$notes/halt\"\n"
+    "    if [ \"$halt\" = now ]; then\n"
+    "        status=75\n"
+    "        [ ! -e \"$notes/failed\" ] || status=1\n"
+    "        echo $status >\"$run/jobs/make.status\"\n"
+    "        say \"to go on: $again\"\n"
+    "        kill -TERM $PPID\n"
     "    fi\n"
     "    exit 0\n"
     "}\n"
@@ -167,8 +183,15 @@ static void
 add_functions(const struct hop_emit_in *in, const struct hop_cells *cells, struct hop_str *out)
 {
     struct hop_str text = {0};
+    size_t n;
 
     hop_script_begin(in, cells->n, &text);
+    n = text.n;
+    hop_script_hosts(in, &text);
+    if (text.n > HOSTS_BYTES) {
+        text.n = n;
+        hop_str_add(&text, "use_hosts() { :; }\nopen_hosts() { :; }\nclose_hosts() { :; }\n");
+    }
     hop_str_add(&text, body);
     hop_str_add(out, "define HOP_CELL\n");
     escape(hop_str_c(&text), out);

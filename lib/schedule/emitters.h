@@ -23,6 +23,7 @@ struct hop_emit_in {
     const char *precision, *keep; /* the same */
     const char *nets_dir; /* as given by the user, else NULL */
     int64_t retries;    /* of visits that ask for it (exit 75) */
+    const char *halt;   /* when one fails: "never", "soon" or "now" */
 };
 
 struct hop_emitter {
@@ -45,6 +46,9 @@ int hop_emit_plan(const struct hop_emit_in *in, struct hop_str *out, struct hop_
  * with hop-train or hop-eval here or behind ssh as its filter. $HOP_NL must hold a newline. */
 void hop_emit_visit(const struct hop_emit_in *in, const struct hop_sched_visit *v,
                     struct hop_str *out);
+
+/* hop_emit_host - append the words by which ssh finds the worker's host, each quoted, on one line. */
+void hop_emit_host(const struct hop_worker *w, struct hop_str *out);
 
 /* hop_emit_birth - the same for the making of a config's model file. */
 void hop_emit_birth(const struct hop_emit_in *in, const char *id, struct hop_str *out);
