@@ -32,6 +32,7 @@ struct place { /* of one id in one run */
     struct hop_configs configs;
     const struct hop_json *config; /* borrowed from configs */
     int lock_fd;                   /* -1 = not held */
+    int run_fd;                    /* hop_run_enter */
 };
 
 static int
@@ -39,7 +40,7 @@ place_open(struct place *p, const char *run, const char *id, struct hop_err *e)
 {
     int rc;
 
-    *p = (struct place){.run = run, .id = id, .lock_fd = -1};
+    *p = (struct place){.run = run, .id = id, .lock_fd = -1, .run_fd = -1};
     if ((rc = hop_id_check(id, "--id", e)))
         return rc;
     p->model = hop_run_model(run, id, e);
@@ -63,6 +64,8 @@ place_close(struct place *p)
 {
     if (p->lock_fd >= 0)
         close(p->lock_fd);
+    if (p->run_fd >= 0)
+        close(p->run_fd);
     hop_configs_clear(&p->configs);
     free(p->model);
     free(p->lock);
@@ -627,7 +630,7 @@ hop_visit_run(struct hop_visit *v, struct hop_err *e)
     v->is_skipped = v->is_tried = false;
     v->line = NULL;
     v->begin_s = hop_clock_s(); /* until the filter is run: when we began */
-    if (!(rc = place_open(&p, v->run, v->id, e)))
+    if (!(rc = place_open(&p, v->run, v->id, e)) && !(rc = hop_run_enter(v->run, &p.run_fd, e)))
         rc = v->is_eval ? evaluate(v, &p, e) : v->visit ? train(v, &p, e) : give_birth(v, &p, e);
     place_close(&p);
     if (rc && v->is_tried && !hop_filter_signal())

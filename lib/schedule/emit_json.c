@@ -146,4 +146,4 @@ emit(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
     return rc ? rc : add_visits(in, out, e);
 }
 
-const struct hop_emitter hop_emitter_json = {"json", "plan/1 and visit/1 lines", emit};
+const struct hop_emitter hop_emitter_json = {"json", "plan/1 and visit/1 lines", emit, false};
