@@ -68,7 +68,7 @@ same()
     } >workers
     run --separate-stderr -0 go --retries 2
     same
-    [[ $stderr == *"3 visits in a row went wrong on the worker of this one, which is set aside: hop-visit "*" --worker far"* ]]
+    [[ $stderr == *"hop-run: worker far is set aside: 3 visits in a row failed there"* ]]
     # it was tried three times, and no more
     [ "$(grep -c '"worker":"far"' run/jobs/failures.jsonl)" -eq 3 ]
     [ "$(jq -r 'select(.hop == "train/1") | .worker' run/log.jsonl | sort -u)" = near ]
@@ -118,7 +118,9 @@ END
     run --separate-stderr -75 hop-run -o run --data data --workers away --device ref --retries 1 grid --iterations 2 space.json
     # of three configs in rotation over three shards one comes to it first, one second, one third
     [ "$(jq -r 'select(.hop == "train/1") | .id' run/log.jsonl | sort | uniq -c | xargs)" = "2 c0001 1 c0002" ]
+    [[ $stderr == *"worker far is set aside: 2 visits in a row failed there"* ]]
     [[ $stderr == *"try again: hop-visit --run run --id c0003 --visit 1 "*"--worker far (exit 75)"* ]]
+    [[ $stderr == *"worker far was set aside; 1 visits waited for it when all else was done"* ]]
     [[ $stderr == *"to go on: hop-run -o run --data data --workers away --device ref --retries 1 grid --iterations 2 space.json" ]]
     no_leftovers run
     go -q >/dev/null

@@ -30,6 +30,7 @@ slurm_start()
 ClusterName=hop
 SlurmctldHost=$(hostname -s)(127.0.0.1)
 SlurmUser=root
+FirstJobId=1
 SlurmctldPort=$ports
 AuthType=auth/munge
 AuthInfo=socket=$1/munge.socket,cred_expire=5
@@ -77,7 +78,13 @@ END
 }
 
 # slurm_controller; slurm_node NAME: start one; slurm_pid NAME: its process.
-slurm_controller() { slurmctld -f "$SLURM_CONF" 3>&- >/dev/null 2>&1; }
+slurm_controller()
+{
+    # A controller that was killed may have forgotten its last jobs; nodes that have them would take new
+    # jobs of the same numbers for copies.
+    sed -i "s/^FirstJobId=.*/FirstJobId=$((RANDOM * 100 + 1))/" "$SLURM_CONF"
+    slurmctld -f "$SLURM_CONF" 3>&- >/dev/null 2>&1
+}
 slurm_node() { slurmd -f "$SLURM_CONF" -N "$1" 3>&- >/dev/null 2>&1; }
 slurm_pid()
 {

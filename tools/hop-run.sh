@@ -37,8 +37,8 @@ options:
       --data DIR              the data folder that hop-shard made
   -w, --workers N|FILE        workers, as for hop-schedule
       --engine NAME           what runs the visits: parallel, make or slurm (parallel)
-      --dry-run               print the next visits as commands, and do nothing; --gc:
-                              only name it
+      --dry-run               print the next visits as commands (--gc: name files), and
+                              do nothing
   -d, --device NAME           device of workers that name none
       --keep TIME             let hop-train leave processes behind for TIME (10m), so
                               that visits start faster

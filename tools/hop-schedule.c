@@ -18,7 +18,7 @@ static struct {
         *timeout;
     int64_t iterations, eval_every, retries, seed, examples;
     bool want_eval_train, is_simulated;
-} a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .halt = "never", .seed = 1,
+} a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .seed = 1, .halt = "never",
        .examples = 50000};
 
 /* Seconds of a visit besides its examples: processes, reading and writing the model. */

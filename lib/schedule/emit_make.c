@@ -16,8 +16,9 @@
 #include "schedule/cells.h"
 #include "schedule/script.h"
 
-/* A recipe's line is one argument of sh, and Linux takes 128 KiB at most. */
-enum { CONFIGS_BYTES = 60000 };
+/* A recipe's line is one argument of sh, and what it finds in the environment one string; Linux
+ * takes 128 KiB of each. With too many hosts each visit opens its own connection. */
+enum { CONFIGS_BYTES = 60000, HOSTS_BYTES = 60000 };
 
 static const char body[] =
     "notes=$run/jobs/make.$PPID\n"
@@ -86,12 +87,15 @@ static const char body[] =
     "    [ -z \"$caught\" ] || exit $((128 + caught))\n"
     "}\n"
     "\n"
-    "# blame RANK WORKER COMMAND: a worker on which several visits in a row went wrong is set aside.\n"
+    "# blame RANK WORKER COMMAND: a worker where several visits in a row have failed is set aside. One\n"
+    "# visit is counted once, and not at all when it was killed.\n"
     "blame() {\n"
+    "    [ $status -le 128 ] || return 0\n"
     "    echo \"$1\" >>\"$notes/bad.$2\"\n"
     "    if [ \"$(sort -u \"$notes/bad.$2\" | wc -l)\" -lt $n_aside ] || [ -e \"$notes/aside.$2\" ]; then return; fi\n"
     "    : >\"$notes/aside.$2\"\n"
-    "    say \"$n_aside visits in a row went wrong on the worker of this one, which is set aside: ${3%% -- *}\"\n"
+    "    name=${3%% -- *}\n"
+    "    say \"worker ${name##* --worker } is set aside: $n_aside visits in a row failed there\"\n"
     "}\n"
     "\n"
     "# cell RANK CONFIG WORKER COMMAND [WORKER COMMAND]...: the first worker, else another that holds\n"
@@ -179,9 +183,15 @@ static void
 add_functions(const struct hop_emit_in *in, const struct hop_cells *cells, struct hop_str *out)
 {
     struct hop_str text = {0};
+    size_t n;
 
     hop_script_begin(in, cells->n, &text);
+    n = text.n;
     hop_script_hosts(in, &text);
+    if (text.n > HOSTS_BYTES) {
+        text.n = n;
+        hop_str_add(&text, "use_hosts() { :; }\nopen_hosts() { :; }\nclose_hosts() { :; }\n");
+    }
     hop_str_add(&text, body);
     hop_str_add(out, "define HOP_CELL\n");
     escape(hop_str_c(&text), out);

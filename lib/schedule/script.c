@@ -2,10 +2,6 @@
 
 #include <string.h>
 
-/* Visits in a row that go wrong on a worker before it is set aside: one broken host must not eat
- * the run, nor must one broken config take a host from the others. */
-enum { N_ASIDE = 3 };
-
 static const char body[] =
     "me=${HOP_NAME:-hop-schedule}\n"
     "again=${HOP_AGAIN:-run hop-schedule once more, and what it prints}\n"
@@ -74,8 +70,9 @@ hop_script_begin(const struct hop_emit_in *in, size_t n_cells, struct hop_str *o
 {
     hop_str_add(out, "HOP_NL='\n'\nexport HOP_NL\nrun=");
     hop_str_quote(out, in->run);
-    hop_str_addf(out, "\nretries=%lld\nn_visits=%zu\nn_aside=%d\nhalt=%s\n",
-                 (long long)in->retries, n_cells, N_ASIDE, in->halt);
+    hop_str_addf(out, "\nretries=%lld\nn_visits=%zu\nn_aside=%lld\nhalt=%s\n",
+                 (long long)in->retries, n_cells, in->retries > 1 ? (long long)in->retries + 1 : 2,
+                 in->halt);
     hop_str_add(out, body);
 }
 

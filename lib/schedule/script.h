@@ -8,8 +8,8 @@
 #include "schedule/emitters.h"
 
 /* Of the workers that hold a shard, how many a script knows: the planned one and others to go to
- * when it does not do. */
-enum { HOP_SCRIPT_HOLDERS = 3 };
+ * when it does not do. A script with every visit on every worker would be as many times as long. */
+enum { HOP_SCRIPT_HOLDERS = 4 };
 
 /* hop_script_begin - shell text: $run, $retries, $n_visits (all cells), $n_aside (visits in a row
  * that go wrong before a worker is set aside), $halt, $HOP_NL; $me, $again, $midline, end_line, say,
