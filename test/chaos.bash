@@ -44,7 +44,7 @@ tiny_data 4
 tiny_net
 # a visit takes about a fifth of a second: there must be time to be killed in
 cat >space.json <<'JSON'
-{"model": "./net.json", "passes": 600, "batch_size": [8],
+{"model": "./net.json", "passes": 2000, "batch_size": [8],
  "optimizer": [{"_name": "sgd", "lr": [0.05], "momentum": [0.9]}, {"_name": "adam", "lr": [0.01, 0.001]},
                {"_name": "rmsprop", "lr": [0.001]}]}
 JSON
