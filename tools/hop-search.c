@@ -138,7 +138,8 @@ main(int argc, char **argv)
 {
     size_t i;
 
-    tool_init("hop-search", "Say which configs to train next (METHOD: grid, random), rank those of a "
+    tool_init("hop-search", "Say which configs to train next (METHOD: grid, random, sobol, hyperband, asha, tpe, "
+              "bohb, pbt), rank those of a "
               "log, or narrow a space by it.", synopsis, search_rows, true, &argc, argv);
     if (argc < 2)
         tool_usage(NULL, "METHOD is missing");
