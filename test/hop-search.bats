@@ -248,7 +248,7 @@ patient()
 
 @test "usage, full disk" {
     run_err 2 'METHOD is missing' hop-search </dev/null
-    run_err 2 'unknown method "nix" \(known: grid, random, select\)' hop-search nix </dev/null
+    run_err 2 'unknown method "nix" \(known: grid, random, sobol, hyperband, asha, tpe, bohb, pbt, select\)' hop-search nix </dev/null
     run_err 2 'SPACE is missing' hop-search grid </dev/null
     run_err 2 'unexpected operand' hop-search grid space.json more </dev/null
     run_err 2 'top: is no option of grid' hop-search grid --top 3 space.json </dev/null

@@ -79,38 +79,46 @@ draw(struct world *w, const char *what, uint32_t a, uint32_t b)
     return r[0] / 4294967296.0;
 }
 
+/* The config's place in our arrays: its number, further repeats a half of them behind it. */
+enum { HALF = 512 };
+
+static size_t
+number_of(const struct hop_json *config)
+{
+    char *end;
+    size_t number = strtoul(hop_json_str(hop_json_get(config, "id")) + 1, &end, 10);
+
+    return *end == '-' && number < HALF ? number + HALF : number;
+}
+
 /* Train `number` up to `until`: its lines into the log. Numbers 5 and 11 diverge at iteration 2. */
 static void
 train(struct world *w, size_t number, int64_t until)
 {
     int64_t i;
     bool is_bad;
+    char id[40];
 
+    snprintf(id, sizeof id, "c%04zu%s", number % HALF, number > HALF ? "-2" : "");
     for (i = w->done[number] + 1; i <= until; i++) {
         is_bad = (number == 5 || number == 11) && i == 2;
         hop_str_addf(&w->log,
-                     "{\"hop\":\"train/1\",\"id\":\"c%04zu\",\"visit\":%lld,\"iteration\":%lld,"
+                     "{\"hop\":\"train/1\",\"id\":\"%s\",\"visit\":%lld,\"iteration\":%lld,"
                      "\"examples\":10,\"accuracy\":0.5,\"wall_s\":1.5,\"status\":\"%s\"}\n",
-                     number, (long long)i, (long long)i, is_bad ? "diverged" : "ok");
+                     id, (long long)i, (long long)i, is_bad ? "diverged" : "ok");
         if (is_bad) {
             w->done[number] = 1 << 30;
             return;
         }
         hop_str_addf(&w->log,
-                     "{\"hop\":\"eval/1\",\"id\":\"c%04zu\",\"iteration\":%lld,\"split\":\"val\","
+                     "{\"hop\":\"eval/1\",\"id\":\"%s\",\"iteration\":%lld,\"split\":\"val\","
                      "\"loss\":%.9g,\"accuracy\":0.5}\n",
-                     number, (long long)i,
+                     id, (long long)i,
                      draw(w, "level", (uint32_t)number, 0) +
                          draw(w, "noise", (uint32_t)number, (uint32_t)i) / (double)(i + 1));
     }
     if (until > w->done[number])
         w->done[number] = until;
-}
-
-static size_t
-number_of(const struct hop_json *config)
-{
-    return strtoul(hop_json_str(hop_json_get(config, "id")) + 1, NULL, 10);
 }
 
 /* Nothing twice, and ids keep their configs. The lines go into the log, as those of a run do. */
@@ -236,7 +244,8 @@ is_known(const char *text, size_t n, size_t number)
     char start[60];
     const char *p;
 
-    snprintf(start, sizeof start, "{\"hop\":\"config/1\",\"id\":\"c%04zu\"", number);
+    snprintf(start, sizeof start, "{\"hop\":\"config/1\",\"id\":\"c%04zu%s\"", number % HALF,
+             number > HALF ? "-2" : "");
     p = strstr(text, start);
     return p && (size_t)(p - text) < n;
 }
@@ -250,7 +259,9 @@ check_cuts(struct world *w)
     size_t n, i, whole, number;
     struct hop_json *at_line, *torn;
 
-    for (n = 0; n < w->log.n && !w->bad; n += 1 + (size_t)(draw(w, "cut", (uint32_t)n, 0) * 200)) {
+    size_t step = w->log.n / 60; /* of cuts, in the mean twice that many */
+
+    for (n = 0; n < w->log.n && !w->bad; n += 1 + (size_t)(draw(w, "cut", (uint32_t)n, 0) * (double)step)) {
         for (whole = n; whole && text[whole - 1] != '\n'; whole--)
             ;
         at_line = ask(w, text, whole);
@@ -292,7 +303,7 @@ free_world(struct world *w)
 
 static void
 test_method(const struct hop_method *m, const char *space, bool want_all, int64_t parallel,
-            int64_t patience)
+            int64_t patience, int64_t median_from, int64_t repeats)
 {
     struct world *w = calloc(1, sizeof *w);
     struct hop_json *json;
@@ -308,21 +319,23 @@ test_method(const struct hop_method *m, const char *space, bool want_all, int64_
     w->method = m;
     w->seed = 7;
     w->options = (struct hop_search_options){
-        .parallel = parallel, .seed = 3, .repeats = 1, .prefix = "c",
+        .parallel = parallel, .seed = 3, .repeats = repeats, .median_from = median_from, .prefix = "c",
         .objective = {.max_gap = -1, .metric = {"val", "loss"}},
         .patience = {.iterations = patience, .eval_every = 1}};
     if (has_name(m->takes, "num-configs"))
         w->options.num_configs = 20;
-    if (has_name(m->takes, "iterations"))
+    if (has_name(m->takes, "iterations") || has_name(m->takes, "max-iterations"))
         w->options.iterations = 9;
     search(w, want_all);
     for (i = 0; i < HOP_LEN(w->config); i++)
         n += w->config[i] != NULL;
     if (!w->bad)
         check_cuts(w);
-    ok(!w->bad && n >= 3, "%s, %s, %lld in parallel, patience %lld: %zu configs in %zu answers%s%s",
+    ok(!w->bad && n >= 3,
+       "%s, %s, %lld in parallel, patience %lld, median from %lld, %lld repeats: %zu configs in %zu "
+       "answers%s%s",
        m->name, want_all ? "all that it asks for" : "one at a time", (long long)parallel,
-       (long long)patience, n, w->n_asks, w->bad ? ": " : "", w->bad ? w->bad : "");
+       (long long)patience, (long long)median_from, (long long)repeats, n, w->n_asks, w->bad ? ": " : "", w->bad ? w->bad : "");
     free_world(w);
 }
 
@@ -334,10 +347,13 @@ main(void)
     for (i = 0; hop_methods[i]; i++) {
         const char *space = strcmp(hop_methods[i]->name, "grid") ? space_text : lists_text;
 
-        test_method(hop_methods[i], space, true, 4, 0);
-        test_method(hop_methods[i], space, false, 1, 0);
-        test_method(hop_methods[i], space, false, 4, 0);
-        test_method(hop_methods[i], space, true, 4, 2);
+        test_method(hop_methods[i], space, true, 4, 0, 0, 1);
+        test_method(hop_methods[i], space, false, 1, 0, 0, 1);
+        test_method(hop_methods[i], space, false, 4, 0, 0, 1);
+        test_method(hop_methods[i], space, true, 4, 2, 0, 1);
+        test_method(hop_methods[i], space, false, 4, 0, 3, 1);
+        test_method(hop_methods[i], space, true, 4, 0, 0, 2);
+        test_method(hop_methods[i], space, false, 3, 2, 0, 2);
     }
     return tap_end();
 }
