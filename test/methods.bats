@@ -101,6 +101,18 @@ untils()
     diff -r before run/models
 }
 
+@test "pbt: what shapes the net is inherited" {
+    sed 's/"units": 8/"units": {"$param": "units"}/' net.json >wide.json
+    cat >space.json <<'JSON'
+{"model": "./wide.json", "batch_size": 8, "optimizer": "adam", "units": [4, 8, 16],
+ "lr": {"type": "loguniform", "low": 1e-3, "high": 0.1}}
+JSON
+    search pbt -c 4 -n 4 --interval 1 --metric val.loss --inherit units
+    [ "$(jq -s '[.[]|select(.parent)]|length' run/configs.jsonl)" -ge 1 ]
+    [ "$(jq -s '(map({(.id): .units}) | add) as $u | map(select(.parent)) | all(.units == $u[.parent])' run/configs.jsonl)" = true ]
+    run_err 2 '--inherit: no parameter of space.json is called "width"' hop-search pbt --inherit width space.json
+}
+
 # What a search leaves: config lines and tensors
 leaves()
 {
