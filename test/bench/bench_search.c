@@ -44,7 +44,8 @@ run(const char *method, const char *rule, size_t function, uint64_t seed, int n,
     s.o.seed = seed;
     s.o.num_configs = n;
     s.o.rule = rule;
-    while (i < n && hop_json_len(configs = sim_ask(&s))) {
+    while (i < n) {
+        configs = sim_ask(&s);
         for (k = 0; k < hop_json_len(configs) && i < n; k++) {
             c = hop_json_at(configs, k);
             value = functions[function].f(c);
