@@ -8,8 +8,11 @@ n = words(names)
 set linetype 1 lc rgb '#d62728'
 set linetype 2 lc rgb '#1f77b4'
 set linetype 3 lc rgb '#2ca02c'
+set linetype 4 lc rgb '#9467bd'
+set linetype 5 lc rgb '#ff7f0e'
 set title title_text font ',14'
-set grid lc rgb '#dddddd'
+set grid xtics ytics lt 1 lw 1 lc rgb '#dddddd'
+set border lc rgb '#888888'
 set xlabel 'accuracy on train'
 set ylabel 'accuracy on val'
 set xrange [0:1]

@@ -24,6 +24,9 @@ HERE := $(dir $(lastword $(MAKEFILE_LIST)))
 BIN ?= $(abspath $(HERE)../build/bin)
 export PATH := $(BIN):$(PATH)
 
+# make takes a blank for the end of a name.
+$(foreach v,OUT DATA CIFAR10 MNIST,$(if $(word 2,$($v)),$(error $v="$($v)": no blanks in it, please)))
+
 # A number at SCALE, rounded; and Hyperband's R: the largest power of 3 that is no more.
 scaled = $(shell awk 'BEGIN { x = int($(1) * $(SCALE) + 0.5); print x < $(2) ? $(2) : x }')
 scaled_r = $(shell awk 'BEGIN { for (r = 3; 3 * r <= $(1) * $(SCALE); r *= 3); print r }')

@@ -138,9 +138,10 @@ main(int argc, char **argv)
 {
     size_t i;
 
-    tool_init("hop-search", "Say which configs to train next (METHOD: grid, random, sobol, hyperband, asha, tpe, "
-              "bohb, pbt), rank those of a "
-              "log, or narrow a space by it.", synopsis, search_rows, true, &argc, argv);
+    tool_init("hop-search",
+              "Say which configs to train next, rank those of a log, or narrow a space by it.\n"
+              "METHOD: grid, random, sobol, hyperband, asha, tpe, bohb, pbt.",
+              synopsis, search_rows, true, &argc, argv);
     if (argc < 2)
         tool_usage(NULL, "METHOD is missing");
     for (i = 0; i < HOP_LEN(commands) && strcmp(commands[i].name, argv[1]); i++)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/opt.h"
 #include "base/str.h"
 #include "format/json.h"
 #include "search/objective.h"
@@ -35,6 +36,7 @@ struct hop_search_options {
     const char *rule;    /* tpe: tpe.h's; asha: "promote" or "stop"; NULL = default */
     int64_t min_iterations; /* asha: no rung below; 0 = 1 */
     int64_t interval;    /* pbt: iterations between generations; 0 = the method's default */
+    const struct hop_opt_list *inherited; /* pbt: keys that children have from their parents; or NULL */
     int64_t repeats;     /* seeds per config, >= 1 */
     const char *prefix;  /* ids are PREFIX0001, ... */
     struct hop_objective objective; /* not bound; without a split "val", or "train" in logs that
