@@ -8,7 +8,7 @@
 # OUT=DIR      where runs, tables and pictures go
 # DATA=DIR     a data folder that hop-shard made; if missing it is made, at SCALE
 # SHARDS=N     train shards to make (16 times SCALE, 2 at least)
-# PASSES=5     passes over a shard in one visit
+# PASSES=N     passes over a shard in one visit (5, of MNIST 1)
 # MAXGAP=0.05  accuracy on train over that on val from which a config overfits
 # HOPFLAGS=    more options for hop-run, such as --device ref, --keep 10m
 # BIN=DIR      hop's programs, if they are not in PATH (../../build/bin)

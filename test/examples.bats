@@ -45,10 +45,10 @@ tables()
     # every one of the twelve has its values in the 96
     hop-search -q grid grid96.json </dev/null | jq -c 'del(.id)' | sort >"$BATS_TEST_TMPDIR/96"
     [ -z "$(hop-search -q grid refine12.json </dev/null | jq -c 'del(.id)' | sort | comm -23 - "$BATS_TEST_TMPDIR/96")" ]
-    for s in hyperband.json hyperband-refined.json "$MNIST_DIR/hyperband.json"; do
-        hop-search -q random -c 200 "$s" </dev/null |
-            jq -es 'length == 200 and all(.optimizer != "sgd" or (.momentum >= 0.8 and .momentum <= 0.99))'
-    done
+    ask() { hop-search -q hyperband -R "$1" --eta 3 "$2" </dev/null | jq -es "length == $3 and all(.until == 1)"; }
+    ask 81 hyperband.json 81
+    ask 27 hyperband-refined.json 27
+    ask 27 "$MNIST_DIR/hyperband.json" 27
     planned() { make -n "$1" SCALE="$2" DATA=/nix OUT=/nix CIFAR10=/dev/null 2>/dev/null | grep -o -e '--iterations [0-9]*' -e 'hop-shard -q -n [0-9]* --fraction [0-9.]*' -e '-R [0-9]* --eta 3' | uniq | xargs; }
     [ "$(planned grid96 1)" = "hop-shard -q -n 16 --fraction 1 --iterations 10" ]
     [ "$(planned refine12 0.2)" = "hop-shard -q -n 3 --fraction 0.2 --iterations 10" ]
@@ -80,6 +80,19 @@ tables()
     cksum "$run/log.jsonl" "$run"/models/* | diff before -
     # a folder of data that is there needs no pictures
     make -C "$CIFAR" refine12 SCALE=0.02 PASSES=1 WORKERS=2 OUT="$PWD/out" CIFAR10=/nix HOPFLAGS=-q >said3 2>&1
+}
+
+@test "hyperband on drawn shapes: brackets as they are printed, tables, pictures" {
+    shapes_tar
+    make -C "$CIFAR" hyperband hyperband-refined SCALE=0.02 PASSES=1 WORKERS=2 OUT="$PWD/out" CIFAR10="$PWD/shapes.tar" HOPFLAGS=-q >said 2>err ||
+        { cat said err; false; }
+    for r in hyperband hyperband-refined; do
+        # R = 3: 3 configs for 1 iteration, the best of them and 2 more for 3
+        hop-search hyperband --table -R 3 --eta 3 | diff - "out/$r-brackets.txt"
+        [ "$(hop-search select <"out/$r/log.jsonl" | jq .iteration | sort | xargs)" = "1 1 3 3 3" ]
+        tables "out/$r"
+    done
+    jq -es 'map(select(.hop == "config/1")) | all(.model != "cifar10-cnn1" and .lr <= 0.005 and .batch_size >= 128)' out/hyperband-refined/log.jsonl
 }
 
 @test "what is fetched is checked, or not there" {
@@ -115,13 +128,17 @@ idx_files()
     done
 }
 
-@test "mnist: IDX files, a small grid" {
+@test "mnist: IDX files, a small grid, Hyperband over widths and depths" {
     idx_files digits
-    make -C "$MNIST_DIR" grid SCALE=1 SHARDS=2 PASSES=1 WORKERS=2 OUT="$PWD/out" MNIST="$PWD/digits" HOPFLAGS=-q >said 2>&1 ||
-        { cat said; false; }
+    mnist() { make -C "$MNIST_DIR" "$@" SHARDS=2 PASSES=1 WORKERS=2 OUT="$PWD/out" MNIST="$PWD/digits" HOPFLAGS=-q >said 2>&1 || { cat said; false; }; }
+    mnist grid SCALE=1
     jq -e '.splits.train.examples == 60 and .splits.val.examples == 20 and .shape == [28, 28, 1]' out/data/manifest.json
     [ "$(wc -l <out/grid/all.txt)" -eq 9 ]
     tables out/grid
+    mnist hyperband SCALE=0.1
+    tables out/hyperband
+    # nets of one to three layers, as wide as the space says
+    jq -es 'map(select(.hop == "config/1")) | length == 5 and all(.depth >= 1 and .depth <= 3 and .width >= 64 and .width <= 1024)' out/hyperband/log.jsonl
 }
 
 @test "all four experiments on CIFAR-10 at SCALE=0.02" {

@@ -77,6 +77,9 @@ END
         .i.high == 100 and .i.low >= 94 and .k.low == 1 and .q.high == 1 and .q.low == 0.9' out
     # what every draw of the new space keeps to
     hop-search -q random -c 200 narrow.json </dev/null | jq -es 'all(.[]; .u >= 2 and .u <= 6 and .i >= 30 and .i <= 70 and .n <= 0.988)'
+    # two digits of the width: 1.234 - 1.111 to 2.345 + 1.111
+    echo '{"u": {"type": "uniform", "low": 0, "high": 10}}' >one.json
+    { result c1 '"u":1.234' 0.1; result c2 '"u":2.345' 0.2; } | hop-search -q narrow --quantile 1 one.json | jq -e '.u.low == 0.1 and .u.high == 3.5'
     # all are good and fill the old range: as it was, to the letter
     echo '{"u": {"type": "uniform", "low": 0, "high": 1e1}}' >one.json
     { result c1 '"u":0' 0.1; result c2 '"u":10' 0.2; } | hop-search narrow --quantile 1 one.json 2>err | jq -e '. == {"u": {"type": "uniform", "low": 0, "high": 10}}'
@@ -111,15 +114,59 @@ END
 @test "second act: a run, its space narrowed, a search in it under other ids; old results stay" {
     tiny_data 2
     tiny_space
-    hop-run -q -o run --data data --workers 2 grid --iterations 1 space.json >table
+    go() { hop-run -q -o run --data data --workers 2 "$@"; }
+    go grid --iterations 1 space.json >table
+    cksum run/models/c*.safetensors >before
     hop-search -q narrow --top 2 space.json <run/log.jsonl >narrow.json
-    hop-search -q grid --prefix n --iterations 2 narrow.json <run/log.jsonl >next.jsonl
-    n=$(wc -l <next.jsonl)
+    n=$(hop-search -q grid narrow.json </dev/null | wc -l)
     [ "$n" -ge 1 ] && [ "$n" -lt 6 ]
-    hop-schedule -q --run run --data data --workers 2 --as sh <next.jsonl >plan.sh
-    sh plan.sh
-    # both searches of one log are over, each for itself
+    # the same folder, with the space of its own
+    run_err 1 'run: was begun with another space' go grid --iterations 2 narrow.json
+    run_err 2 'prefix: "a/b" is not letters' go grid --prefix a/b narrow.json
+    go grid --prefix n --iterations 2 narrow.json >table2
+    [ "$(wc -l <table2)" -eq $((7 + n)) ]
+    cmp run/space-n.json narrow.json
+    cmp run/space.json space.json
+    # both searches of one log are over, each for itself; the first one's states are as they were
     [ -z "$(hop-search -q grid --prefix n --iterations 2 narrow.json <run/log.jsonl)" ]
     [ -z "$(hop-search -q grid --iterations 1 space.json <run/log.jsonl)" ]
-    [ "$(hop-search select <run/log.jsonl | wc -l)" -eq $((6 + n)) ]
+    cksum run/models/c*.safetensors | diff before -
+    run_err 1 'space-n.json; take a new run folder' go grid --prefix=n --iterations 2 space.json
+}
+
+@test "--evidence: tpe begins where the first search ended" {
+    echo '{"lr": {"type": "loguniform", "low": 1e-5, "high": 1}, "m": ["a", "b"]}' >space.json
+    hop-search -q random -c 40 space.json </dev/null >configs
+    # good around 1e-2, with b
+    jq -c '((.lr | log) - (0.01 | log)) as $d | {hop: "eval/1", id, iteration: 3, split: "val", loss: ($d * $d + (if .m == "a" then 5 else 0 end)), examples: 1}' configs >evals
+    cat configs evals >log
+    hop-search -q narrow --top 10 space.json <log >narrow.json
+    tpe() { hop-search -q tpe --prefix n --num-configs 30 --parallel 30 "$@" </dev/stdin | jq -c '[.lr, .m]'; }
+    # without, other ids are other searches, and the first ones are drawn at random; --seed says how
+    tpe space.json <log >without
+    tpe space.json </dev/null | cmp without -
+    tpe --evidence space.json <log >with
+    ! cmp -s with without || false
+    near() { jq -s 'map(select(.[1] == "b" and .[0] > 0.001 and .[0] < 0.1)) | length' "$1"; }
+    echo "near: $(near with) with, $(near without) without"
+    [ "$(near with)" -ge 13 ]
+    [ "$(near without)" -le 8 ]
+    # the same log, the same answer; in the narrowed space those count that lie in it
+    tpe --evidence space.json <log | cmp with -
+    tpe --evidence narrow.json <log >narrowed
+    jq -es 'length == 30 and all(.[]; .[1] == "b")' narrowed
+    # what has fewer iterations counts by its last value; diverged ones as the worst; other spaces' not
+    { cat log; echo '{"hop":"config/1","id":"x1","lr":7,"m":"b","seed":1,"until":1}'
+      echo '{"hop":"eval/1","id":"x1","iteration":3,"split":"val","loss":-100,"examples":1}'; } >more
+    tpe --evidence space.json <more | cmp with -
+    tpe --evidence --iterations 50 space.json <log | cmp with -
+    # of several evaluations, that at --iterations
+    { cat log; jq -c '.iteration = 1 | .loss = -.loss' evals; } >two
+    tpe --evidence --iterations 3 space.json <two | cmp with -
+    ! tpe --evidence --iterations 1 space.json <two | cmp -s with - || false
+    # results of its own count once
+    hop-search -q tpe --num-configs 50 --parallel 5 --iterations 3 space.json <log >own
+    hop-search -q tpe --num-configs 50 --parallel 5 --iterations 3 --evidence space.json <log | cmp own -
+    [ "$(wc -l <own)" -eq 5 ]
+    run_err 2 'evidence: is no option of random' hop-search random --evidence space.json <log
 }

@@ -204,6 +204,15 @@ repeats()
     [ -z "$stderr" ]
     run --separate-stderr -0 hop-search select --metric val.loss <log
     [[ $stderr == *"(try --metric val.accuracy)"* ]]
+    # methods that go by it say so, too
+    echo '{"model":"m","loss":["mae","mse"]}' >space.json
+    log '"loss":"mae"' '"loss":"mse"' ',"mae":0.1' | sed 's/"until":2/"until":1/' >two
+    run --separate-stderr -0 hop-search asha -R 3 space.json <two
+    [[ $stderr == *"asha: the configs have different losses, which do not compare (try --metric val.mae"* ]]
+    run --separate-stderr -0 hop-search asha -R 3 --metric val.mae space.json <two
+    [[ $stderr != *"different losses"* ]]
+    run --separate-stderr -0 hop-search grid space.json <two
+    [[ $stderr != *"different losses"* ]]
     # tables of targets show no accuracy, and the metric
     log '"loss":"mae"' '"loss":"mse"' ',"mae":0.125' >two
     hop-search select -q --metric val.mae --table <two >table

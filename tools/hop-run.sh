@@ -201,8 +201,24 @@ keep() { # TEXT FILE WHAT
         die 1 "$run: was begun with another $3 (kept in $2; take a new run folder)"
 }
 keep "$(cd "$data" && pwd -P)" "$run/data.txt" "data folder"
-keep "$method" "$run/method.txt" "method"
-keep "$(cat "$space")" "$run/space.json" "space"
+# Searches with ids of their own (--prefix) share the folder: each has its method and space.
+word_before=
+prefix=
+for word in "$@"; do
+    case $word_before in
+    --prefix) prefix=-$word ;;
+    esac
+    case $word in
+    --prefix=*) prefix=-${word#*=} ;;
+    esac
+    word_before=$word
+done
+case $prefix in
+-c) prefix= ;;
+*[!A-Za-z0-9_-]*) die 2 "--prefix: \"${prefix#-}\" is not letters, digits, _ and -" ;;
+esac
+keep "$method" "$run/method$prefix.txt" "method"
+keep "$(cat "$space")" "$run/space$prefix.json" "space"
 : >>"$run/log.jsonl" || exit 1
 
 # Which states are kept beside the last ones may change from call to call.

@@ -39,6 +39,28 @@ is_net(const struct hop_json *model)
     return is;
 }
 
+/* Losses of different kinds do not compare: said before a search goes by them. */
+static void
+warn_of_losses(const struct hop_method *method, const struct hop_search_in *in)
+{
+    /* These ask for the same configs whatever the results. */
+    static const char *const blind[] = {"grid", "random", "sobol"};
+    const struct hop_dim *d;
+    size_t i;
+
+    for (i = 0; i < HOP_LEN(blind); i++)
+        if (!strcmp(method->name, blind[i]))
+            return;
+    for (i = 0; i < in->space->n_all; i++) {
+        d = in->space->all[i];
+        if (!strcmp(d->key, "loss") && d->n_choices > 1 && in->trials->n &&
+            !strcmp(in->objective.key, "loss"))
+            tool_warn("%s: the configs have different losses, which do not compare (try --metric "
+                      "%s.mae or %s.accuracy)", method->name, in->objective.metric.split,
+                      in->objective.metric.split);
+    }
+}
+
 static void
 search(const struct hop_method *method, const char *space_path)
 {
@@ -56,6 +78,7 @@ search(const struct hop_method *method, const char *space_path)
     in = (struct hop_search_in){.space = space, .trials = &trials, .options = &search_args.o,
                                 .where = space_path};
     check(hop_search_run(method, &in, &out, &e), &e);
+    warn_of_losses(method, &in);
     for (i = 0; i < hop_json_len(out.configs); i++)
         tool_record(hop_json_at(out.configs, i));
     if (search_args.o.patience.iterations)

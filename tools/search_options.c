@@ -38,6 +38,8 @@ struct hop_opt search_rows[] = {
     {"repeats", 0, HOP_OPT_INT, &A.o.repeats, "N", "seeds for each config, judged by their mean (1)",
      1, 1000, false},
     {"prefix", 0, HOP_OPT_STR, &A.o.prefix, "TEXT", "ids are TEXT and a number (c)", 0, 0, false},
+    {"evidence", 0, HOP_OPT_FLAG, &A.o.want_evidence, NULL,
+     "tpe: the log's configs with other ids count, too", 0, 0, false},
     {"metric", 'm', HOP_OPT_STR, &A.metric, "SPLIT.METRIC",
      "go by this (val: accuracy, or loss)", 0, 0, false},
     {"minimize", 0, HOP_OPT_FLAG, &A.want_less, NULL, "less of it is better, whatever its name", 0,

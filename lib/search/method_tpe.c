@@ -10,11 +10,12 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "search/evidence.h"
 #include "search/methods.h"
 
 enum { N_CONFIGS = 100, N_CANDIDATES = 24 };
 
-static const char *const takes[] = {"num-configs", "iterations", "parallel", "rule", NULL};
+static const char *const takes[] = {"num-configs", "iterations", "parallel", "rule", "evidence", NULL};
 
 struct study {
     const struct hop_search_in *in;
@@ -35,6 +36,17 @@ uniform(void *ctx)
     struct study *s = ctx;
 
     return hop_search_uniform(s->in, "_tpe", s->number, s->k++);
+}
+
+/* What other searches found out comes first: it is older. */
+static void
+add_evidence(struct study *s, const struct hop_evidence *v)
+{
+    size_t i;
+
+    for (i = 0; i < v->n; i++)
+        s->v[s->n++] = (struct hop_tpe_trial){v->x + i * s->in->space->n_all, v->loss[i], false};
+    s->n_finished += v->n;
 }
 
 /* What the log knows: results, and configs in training, which are asked for again. */
@@ -86,20 +98,26 @@ next(const struct hop_search_in *in, struct hop_search_out *out, struct hop_err 
 {
     const struct hop_search_options *o = in->options;
     struct study s = {.in = in, .out = out, .until = o->iterations ? o->iterations : 1};
+    struct hop_evidence evidence = {0};
     size_t n_configs = o->num_configs ? (size_t)o->num_configs : N_CONFIGS, number;
     size_t n_parallel = (size_t)o->parallel;
     int rc;
 
     if ((rc = hop_tpe_rule_find(o->rule, &s.rule, e)))
         return rc;
-    s.v = hop_alloc(in->n_results + n_parallel, sizeof *s.v, e);
+    if (o->want_evidence && (rc = hop_evidence_gather(in, s.until, &evidence, e)))
+        return rc;
+    s.v = hop_alloc(evidence.n + in->n_results + n_parallel, sizeof *s.v, e);
     s.x = hop_alloc(n_parallel * in->space->n_all, sizeof *s.x, e);
+    if (s.v)
+        add_evidence(&s, &evidence);
     rc = s.v && s.x ? read_results(&s, n_configs, e) : HOP_ENOMEM;
     for (number = 1; number <= n_configs && s.n_training < n_parallel && !rc; number++)
         if (hop_search_result(in, number)->state == HOP_RESULT_UNKNOWN)
             rc = ask_new(&s, number, e);
     free(s.v);
     free(s.x);
+    hop_evidence_clear(&evidence);
     return rc;
 }
 

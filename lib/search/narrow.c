@@ -75,24 +75,22 @@ by_place(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* Two digits, upward or downward. */
+/* Upward or downward to two digits of `size` > 0. */
 static double
-round_two(double v, bool is_up)
+round_two(double v, double size, bool is_up)
 {
-    double unit, out;
+    double unit = pow(10, floor(log10(size)) - 1), out;
     char text[40];
 
-    if (v == 0)
-        return 0; /* NOLINT: exactly 0 has no digits */
-    unit = pow(10, floor(log10(fabs(v))) - 1);
     out = (is_up ? ceil(v / unit - 1e-9) : floor(v / unit + 1e-9)) * unit;
     snprintf(text, sizeof text, "%.9g", out);
     return strtod(text, NULL);
 }
 
-/* A bound of the new range: as files should have it, not inside of `place`. */
+/* A bound of the new range, `width` wide on its axis: as files should have it, not inside of `place`.
+ */
 static double
-bound_at(const struct hop_dim *d, double place, bool is_high)
+bound_at(const struct hop_dim *d, double place, double width, bool is_high)
 {
     double v = hop_dim_value(d, place), at = hop_dim_axis(d, v), out;
     char text[40];
@@ -102,10 +100,10 @@ bound_at(const struct hop_dim *d, double place, bool is_high)
             v += is_high ? d->q : -d->q;
         out = v;
     } else if (d->kind == HOP_DIM_LOGNEARONE) {
-        snprintf(text, sizeof text, "%.9g", 1 - round_two(1 - v, !is_high));
+        snprintf(text, sizeof text, "%.9g", 1 - round_two(1 - v, 1 - v, !is_high));
         out = strtod(text, NULL);
     } else {
-        out = round_two(v, is_high);
+        out = round_two(v, d->kind == HOP_DIM_LOGUNIFORM ? v : width, is_high);
     }
     return out < d->low ? d->low : out > d->high ? d->high : out;
 }
@@ -139,8 +137,8 @@ find_range(struct narrowing *w, const struct hop_dim *d, double *low, double *hi
         a = (a + b - least) / 2;
         b = a + least;
     }
-    *low = bound_at(d, a < from ? from : a, false);
-    *high = bound_at(d, b > to ? to : b, true);
+    *low = bound_at(d, a < from ? from : a, b - a, false);
+    *high = bound_at(d, b > to ? to : b, b - a, true);
 }
 
 static struct hop_json *

@@ -11,8 +11,8 @@
  *                 value, and on both sides (largest - smallest) / (n - 1) more, which is what the
  *                 ends of an even spread lie outside of its sample on average; a quarter of the old
  *                 range with one good config alone. At least a tenth of the old range wide, never
- *                 outside of it. Bounds are rounded outward to two digits (of 1 - x where that is
- *                 the axis), quantised ones to their levels.
+ *                 outside of it. Bounds are rounded outward to two digits (of the value, of 1 - x,
+ *                 of a uniform range's width, as the axis is), quantised ones to their levels.
  *
  * A choice of one becomes a constant where it is no branch. All else stays as it is written. The
  * same log and space give the same answer.

@@ -55,6 +55,15 @@ read_id(const struct hop_search_in *in, const char *id, size_t *number, int64_t 
     return !strcmp(id, again);
 }
 
+bool
+hop_results_is_ours(const struct hop_search_in *in, const char *id)
+{
+    size_t number;
+    int64_t repeat;
+
+    return read_id(in, id, &number, &repeat);
+}
+
 /* ---- 2 results ---- */
 
 static const struct hop_trial **
