@@ -43,15 +43,10 @@ is_net(const struct hop_json *model)
 static void
 warn_of_losses(const struct hop_method *method, const struct hop_search_in *in)
 {
-    /* These ask for the same configs whatever the results. */
-    static const char *const blind[] = {"grid", "random", "sobol"};
     const struct hop_dim *d;
     size_t i;
 
-    for (i = 0; i < HOP_LEN(blind); i++)
-        if (!strcmp(method->name, blind[i]))
-            return;
-    for (i = 0; i < in->space->n_all; i++) {
+    for (i = 0; i < in->space->n_all && !method->is_blind; i++) {
         d = in->space->all[i];
         if (!strcmp(d->key, "loss") && d->n_choices > 1 && in->trials->n &&
             !strcmp(in->objective.key, "loss"))

@@ -93,6 +93,7 @@ struct hop_method {
     int (*next)(const struct hop_search_in *in, struct hop_search_out *out, struct hop_err *e);
     /* --table: what the options alone make of the search, for people. NULL: it has none. */
     int (*table)(const struct hop_search_options *options, struct hop_str *out, struct hop_err *e);
+    bool is_blind; /* it asks for the same configs whatever their losses are */
 };
 extern const struct hop_method *const hop_methods[]; /* NULL-ended */
 extern const struct hop_method hop_method_grid;
