@@ -127,7 +127,8 @@ repeats()
         (.[2].value_se - 0.0577350269 | fabs) < 1e-9 and .[2].repeats == ["c0001", "c0001-2", "c0001-3"] and
         .[2].train_s == 3 and .[2].visits == 3 and (.[0] | has("repeats") | not)' out
     hop-search select --table <log | tee table
-    [ "$(awk '{ print $4, $5, $6 }' table | sed -n '2,$p' | xargs)" = "0.8500 - 1 0.8167 0.0033 3 0.8000 0.0577 3" ]
+    [ "$(awk '{ print $4, $5, $8 }' table | sed -n '2,$p' | xargs)" = "0.8500 - 1 0.8167 0.0033 3 0.8000 0.0577 3" ]
+    [ "$(hop-search select --table --metric val.loss <log | awk 'NR == 2 { print $5, $6, $8 }')" = "0.5000 0.0000 3" ]
     # the order of lines does not matter, nor that a repeat comes first
     tac log | hop-search select | jq -c '[.id,.value]' | diff - <(jq -c '[.id,.value]' out)
     # at iterations that all have; one that diverged takes the others along
@@ -170,6 +171,7 @@ repeats()
         evaluation c000$k 1 val 1 0.$(case $k in 4) echo 9 ;; *) echo 5 ;; esac)
     done >log
     hop-search select --importance <log | jq -es '.[0].best == 0.1 and .[0].best_mean > 0.75 and .[0].values == 2'
+    sed 's/"m":0.1/"m":0.9/' log | hop-search select -q --importance | jq -es '. == []'
     # a diverged config counts as the worst
     { config c0001 '"lr":1'; config c0002 '"lr":2'; config c0003 '"lr":3'; evaluation c0001 1 val 1 0.5
       evaluation c0002 1 val 1 0.6; visit c0003 1 1 null 1 diverged; } >log
