@@ -147,7 +147,7 @@ repeats()
     for o in sgd adam; do for lr in 0.1 0.2; do for d in 0 1e-6 1e-5 1e-4; do for m in a b c; do
         n=$((n + 1))
         id=$(printf 'c%04d' $n)
-        config "$id" '"optimizer":"'$o'","lr":'$lr',"decay":'$d',"net":"'$m'"'
+        config "$id" '"optimizer":"'$o'","lr":'$lr',"decay":'$d',"net":"'$m'"'"$([ $m = a ] || echo ',"rho":0.9')"
         evaluation "$id" 1 val 0.5 "$(awk -v o=$o -v lr=$lr 'BEGIN { print 0.5 + 0.2 * (o == "adam") + 0.1 * (lr == 0.2) }')"
     done; done; done; done >log
     run --separate-stderr -0 hop-search select --importance <log
@@ -171,7 +171,6 @@ repeats()
         evaluation c000$k 1 val 1 0.$(case $k in 4) echo 9 ;; *) echo 5 ;; esac)
     done >log
     hop-search select --importance <log | jq -es '.[0].best == 0.1 and .[0].best_mean > 0.75 and .[0].values == 2'
-    sed 's/"m":0.1/"m":0.9/' log | hop-search select -q --importance | jq -es '. == []'
     # a diverged config counts as the worst
     { config c0001 '"lr":1'; config c0002 '"lr":2'; config c0003 '"lr":3'; evaluation c0001 1 val 1 0.5
       evaluation c0002 1 val 1 0.6; visit c0003 1 1 null 1 diverged; } >log
