@@ -38,7 +38,10 @@ DNNL := $(shell printf '%s\n' '$(hash)include <oneapi/dnnl/dnnl.h>' \
 	| $(CC) $(CPPFLAGS) -E -P - 2>/dev/null | sed -n '/^hop_found/{s/^hop_found //;s/ /./g;p;}')
 DNNL_MAJOR = $(firstword $(subst ., ,$(DNNL)))
 # Loaded when a device cpu is opened, not linked (lib/engine/cpu/dn_load.h says why).
-DNNL_FILE ?= libdnnl.$(if $(filter Darwin,$(shell uname -s)),$(DNNL_MAJOR).dylib,so.$(DNNL_MAJOR))
+# Debian's is libdnnl.so.3.6 where the makers' is libdnnl.so.3, so the library is asked for its name.
+DNNL_SO := $(if $(DNNL),$(shell LC_ALL=C readelf -d "`$(CC) $(LDFLAGS) -print-file-name=libdnnl.so`" 2>/dev/null \
+	| sed -n 's/.*(SONAME).*\[\(libdnnl\.so[^]]*\)\].*/\1/p'))
+DNNL_FILE ?= $(or $(DNNL_SO),libdnnl.$(if $(filter Darwin,$(shell uname -s)),$(DNNL_MAJOR).dylib,so.$(DNNL_MAJOR)))
 # LeakSanitizer falls over threads that use what was loaded later, so there it comes with the program.
 DNNL_LIBS = $(if $(DNNL),-lgomp -ldl $(if $(SAN),-Wl$(comma)--no-as-needed -ldnnl -Wl$(comma)--as-needed))
 # 3.2 dropped Winograd convolutions on x86 (wants_winograd in lib/engine/cpu/dn.c says where they go).
@@ -67,7 +70,7 @@ include lib/engine/cuda/gpu/cuda.mk
 
 # ---- files ----
 
-TOOLS = hop-shard hop-search hop-schedule hop-visit hop-train hop-eval
+TOOLS = hop-shard hop-search hop-schedule hop-visit hop-train hop-eval hop-verify
 SCRIPTS = hop-run
 LIB_SRC := $(wildcard lib/base/*.c lib/format/*.c lib/net/*.c lib/run/*.c lib/search/*.c lib/schedule/*.c)
 ENGINE_SRC := $(wildcard lib/engine/*.c lib/engine/ref/*.c) \
@@ -148,7 +151,10 @@ ENGINE_TOOLS = hop-train hop-eval
 $(ENGINE_TOOLS:%=$B/bin/%): $B/libhop-engine.a
 $B/bin/hop-eval: $B/tools/devices.o $B/tools/examples.o $B/tools/predict.o
 $B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tools/examples.o $B/tools/train_job.o $B/tools/weights.o $(KEEP_OBJ)
+$B/bin/hop-verify: $B/tools/weights.o
+$B/bin/hop-shard: $B/tools/check_data.o $B/tools/push.o
 $B/bin/hop-schedule: $B/tools/advise.o $B/tools/probe_workers.o $B/tools/scene.o
+$B/bin/hop-search: $B/tools/search_options.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

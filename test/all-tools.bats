@@ -1,7 +1,7 @@
 # What every tool has in common (HACKING.md, "Conventions").
 load lib
 
-TOOLS="hop-shard hop-search hop-schedule hop-visit hop-train hop-eval hop-run"
+TOOLS="hop-shard hop-search hop-schedule hop-visit hop-train hop-eval hop-verify hop-run"
 
 @test "the list of tools here is the Makefile's" {
     run -0 sed -n 's/^TOOLS = //p; s/^SCRIPTS = //p' "$ROOT/Makefile"

@@ -5,7 +5,7 @@ make_here() { make -s -C "$ROOT" B="$HOP_BUILD" "$@"; }
 
 @test "make install puts everything under DESTDIR and PREFIX, and uninstall removes it" {
     make_here install DESTDIR="$PWD/root" PREFIX=/opt/hop >/dev/null
-    for tool in hop-shard hop-search hop-schedule hop-visit hop-train hop-eval hop-run; do
+    for tool in hop-shard hop-search hop-schedule hop-visit hop-train hop-eval hop-verify hop-run; do
         [ -x "root/opt/hop/bin/$tool" ]
         [ -s "root/opt/hop/share/man/man1/$tool.1" ]
     done

@@ -108,4 +108,5 @@ examples()
 @test "examples of hop-visit run" { examples hop-visit; }
 @test "examples of hop-train run" { examples hop-train; }
 @test "examples of hop-eval run" { examples hop-eval; }
+@test "examples of hop-verify run" { examples hop-verify; }
 @test "examples of hop-run run" { examples hop-run; }

@@ -14,7 +14,7 @@
 #include "tool.h"
 
 static struct {
-    const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *keep, *nets;
+    const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *keep, *nets, *timeout;
     int64_t iterations, eval_every, retries, seed, examples;
     bool want_eval_train, is_simulated;
 } a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .seed = 1,
@@ -54,6 +54,8 @@ static struct hop_opt rows[] = {
     {"keep", 0, HOP_OPT_STR, &a.keep, "TIME", "hop-train's --keep for workers that name none", 0, 0,
      false},
     {"nets", 0, HOP_OPT_STR, &a.nets, "DIR", "where nets are found by name", 0, 0, false},
+    {"timeout", 0, HOP_OPT_STR, &a.timeout, "TIME", "probe: for one worker's answer (10m)", 0, 0,
+     false},
     TOOL_COMMON_OPTIONS};
 
 static void
@@ -83,6 +85,24 @@ check_usage(int argc, char **argv)
         check(hop_parse_duration(a.keep, "--keep", &ignored, &e), &e);
     if (strcmp(a.order, "cyclic") && strcmp(a.order, "free"))
         tool_usage("--order", "unknown order \"%s\" (known: cyclic, free)", a.order);
+}
+
+/* hop-schedule probe [WORKERS] */
+static int
+probe(int argc, char **argv)
+{
+    struct hop_err e = {0};
+    int64_t timeout_s = 600;
+
+    if (argc > 3)
+        tool_usage(argv[3], "unexpected operand");
+    if (a.timeout)
+        check(hop_parse_duration(a.timeout, "--timeout", &timeout_s, &e), &e);
+    if (argc == 2)
+        check(tool_probe_here(&e), &e);
+    else
+        check(tool_probe_workers(argv[2], a.data, timeout_s, &e), &e);
+    return tool_finish();
 }
 
 /* What --policy names: one of the table, or a file. */
@@ -137,12 +157,10 @@ main(int argc, char **argv)
     tool_init("hop-schedule", "Plan the visits of a batch of configs.",
               "--data DIR [--workers N|FILE] [--run RUN] [OPTIONS] < configs.jsonl\n"
               "--data DIR --run RUN --as sh [OPTIONS] < visits.jsonl\n"
-              "--simulate --workers N [OPTIONS] < configs.jsonl\nprobe",
+              "--simulate --workers N [OPTIONS] < configs.jsonl\nprobe [WORKERS] [--data DIR] [--timeout TIME]",
               rows, true, &argc, argv);
-    if (argc == 2 && !strcmp(argv[1], "probe")) {
-        check(tool_probe_workers(&e), &e);
-        return tool_finish();
-    }
+    if (argc >= 2 && !strcmp(argv[1], "probe"))
+        return probe(argc, argv);
     check_usage(argc, argv);
     policy = find_policy();
     check(hop_emitter_find(a.as, &emitter, &e), &e);

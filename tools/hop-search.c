@@ -4,42 +4,16 @@
 #include <unistd.h>
 
 #include "format/json.h"
+#include "net/zoo.h"
 #include "search/methods.h"
 #include "search/rank.h"
 #include "search/space.h"
 #include "search/trials.h"
+#include "search_options.h"
 #include "tool.h"
 
-static struct {
-    const char *metric;
-    int64_t iterations, seed, top, patience, eval_every;
-    double min_delta;
-    bool want_table, want_best;
-} a = {.iterations = 1, .seed = 1, .eval_every = 1};
-
-enum { N_FOR_METHODS = 5, N_FOR_BOTH = 1, N_FOR_SELECT = 3 }; /* rows, in this order */
-
-static struct hop_opt rows[] = {
-    {"iterations", 'n', HOP_OPT_INT, &a.iterations, "N",
-     "methods: iterations for each config (1)", 1, 1e9, false},
-    {"seed", 0, HOP_OPT_INT, &a.seed, "N", "methods: seed where the space has none (1)", 0, 9e15,
-     false},
-    {"patience", 'p', HOP_OPT_INT, &a.patience, "N",
-     "methods: give up configs that do not improve for N iterations", 1, 1e9, false},
-    {"min-delta", 0, HOP_OPT_REAL, &a.min_delta, "D",
-     "methods: with --patience, only improvements by more than D count (0)", 0, 1e30, false},
-    {"eval-every", 0, HOP_OPT_INT, &a.eval_every, "N",
-     "methods: with --patience, as hop-schedule evaluates (1)", 1, 1e9, false},
-    {"metric", 'm', HOP_OPT_STR, &a.metric, "SPLIT.METRIC",
-     "rank, or be patient, by this (val: accuracy, or loss)", 0, 0, false},
-    {"best", 'b', HOP_OPT_FLAG, &a.want_best, NULL,
-     "select: take configs at their best evaluation, not the last", 0, 0, false},
-    {"top", 'k', HOP_OPT_INT, &a.top, "K", "select: only the first K", 1, 1e9, false},
-    {"table", 't', HOP_OPT_FLAG, &a.want_table, NULL, "select: print a table for people", 0, 0,
-     false},
-    TOOL_COMMON_OPTIONS};
-
-static const char synopsis[] = "METHOD [--iterations N] [--patience N] [--seed N] SPACE < log.jsonl\n"
+static const char synopsis[] = "METHOD [OPTIONS] SPACE < log.jsonl\n"
+                               "METHOD --table [OPTIONS]\n"
                                "select [--metric SPLIT.METRIC] [--best] [--top K] [--table] "
                                "< log.jsonl";
 
@@ -61,6 +35,20 @@ read_log(struct hop_trials *t)
         check(hop_trials_read(STDIN_FILENO, "stdin", t, &e), &e);
 }
 
+/* ---- commands ---- */
+
+static bool
+is_net(const struct hop_json *model)
+{
+    struct hop_str nets = {0};
+    bool is;
+
+    hop_str_addf(&nets, "%s/nets", tool_share_dir());
+    is = hop_zoo_is_net(model, hop_str_c(&nets));
+    hop_str_clear(&nets);
+    return is;
+}
+
 static void
 search(const struct hop_method *method, const char *space_path)
 {
@@ -74,14 +62,13 @@ search(const struct hop_method *method, const char *space_path)
 
     check(hop_space_read(space_path, &space, &e), &e);
     read_log(&trials);
-    in = (struct hop_search_in){space, &trials, space_path, a.iterations, (uint64_t)a.seed,
-                                {a.patience, a.min_delta, a.eval_every, {"", ""}}};
-    check(hop_metric_parse(a.metric ? a.metric : trials.n && !trials.has_val ? "train" : "val",
-                           "--metric", &in.patience.metric, &e), &e);
+    search_args.o.is_net = is_net;
+    in = (struct hop_search_in){.space = space, .trials = &trials, .options = &search_args.o,
+                                .where = space_path};
     check(hop_search_run(method, &in, &out, &e), &e);
     for (i = 0; i < hop_json_len(out.configs); i++)
         tool_record(hop_json_at(out.configs, i));
-    if (a.patience)
+    if (search_args.o.patience.iterations)
         snprintf(stopped, sizeof stopped, ", %zu given up", out.n_stopped);
     tool_warn("%s: %zu configs, %zu finished (%zu of them diverged%s), %zu to train", method->name,
               out.n_all, out.n_done, out.n_diverged, stopped, hop_json_len(out.configs));
@@ -90,9 +77,45 @@ search(const struct hop_method *method, const char *space_path)
     hop_space_free(space);
 }
 
+/* What the method's options alone make of a search. */
 static void
-rank(void)
+print_table(const struct hop_method *method)
 {
+    struct hop_str text = {0};
+    struct hop_err e = {0};
+
+    if (!method->table)
+        tool_usage("--table", "%s has none", method->name);
+    check(method->table(&search_args.o, &text, &e), &e);
+    check(hop_str_check(&text, &e), &e);
+    tool_print(hop_str_c(&text));
+    hop_str_clear(&text);
+}
+
+static void
+run_method(int argc, char **argv)
+{
+    const struct hop_method *method;
+    struct hop_err e = {0};
+
+    check(hop_method_find(argv[1], &method, &e), &e);
+    search_options_check(argv[1], method->takes, true);
+    search_options_finish();
+    if (argc > 2 + !search_args.want_table)
+        tool_usage(argv[2 + !search_args.want_table], "unexpected operand");
+    if (search_args.want_table) {
+        print_table(method);
+        return;
+    }
+    if (argc < 3)
+        tool_usage(NULL, "SPACE is missing");
+    search(method, argv[2]);
+}
+
+static void
+run_select(int argc, char **argv)
+{
+    static const char *const takes[] = {"metric", "best", "top", "table", NULL};
     struct hop_trials trials;
     struct hop_ranking r;
     struct hop_str table = {0};
@@ -100,15 +123,18 @@ rank(void)
     struct hop_err e = {0};
     size_t i, n;
 
+    search_options_check("select", takes, false);
+    if (argc > 2)
+        tool_usage(argv[2], "unexpected operand");
     read_log(&trials);
-    check(hop_rank_make(&trials, a.metric, a.want_best, &r, &e), &e);
-    n = a.top && (size_t)a.top < r.n ? (size_t)a.top : r.n;
-    if (a.want_table) {
+    check(hop_rank_make(&trials, search_args.metric, search_args.want_best, &r, &e), &e);
+    n = search_args.top && (size_t)search_args.top < r.n ? (size_t)search_args.top : r.n;
+    if (search_args.want_table) {
         hop_rank_table(&r, n, &table);
         check(hop_str_check(&table, &e), &e);
         tool_print(hop_str_c(&table));
     }
-    for (i = 0; i < n && !a.want_table; i++) {
+    for (i = 0; i < n && !search_args.want_table; i++) {
         j = hop_rank_record(&r, i);
         tool_record(j);
         hop_json_free(j);
@@ -118,46 +144,26 @@ rank(void)
     hop_trials_clear(&trials);
 }
 
-/* Options of the other kind of command are a mistake. */
-static void
-check_options(const char *name, bool is_select)
-{
-    int first = is_select ? 0 : N_FOR_METHODS + N_FOR_BOTH;
-    int n = is_select ? N_FOR_METHODS : N_FOR_SELECT, i;
-    char shown[40];
-
-    for (i = first; i < first + n; i++)
-        if (rows[i].is_seen) {
-            snprintf(shown, sizeof shown, "--%s", rows[i].name);
-            tool_usage(shown, "is no option of %s", name);
-        }
-    if (!is_select && !a.patience && (a.metric || a.min_delta > 0))
-        tool_usage(a.metric ? "--metric" : "--min-delta", "needs --patience");
-}
+/* Commands that are no methods. */
+static const struct {
+    const char *name;
+    void (*run)(int argc, char **argv);
+} commands[] = {{"select", run_select}};
 
 int
 main(int argc, char **argv)
 {
-    const struct hop_method *method = NULL;
-    struct hop_err e = {0};
-    bool is_select;
+    size_t i;
 
-    tool_init("hop-search", "Say which configs to train next (METHOD: grid), or rank those of a "
-              "log.", synopsis, rows, true, &argc, argv);
+    tool_init("hop-search", "Say which configs to train next (METHOD: grid, random), or rank those "
+              "of a log.", synopsis, search_rows, true, &argc, argv);
     if (argc < 2)
         tool_usage(NULL, "METHOD is missing");
-    is_select = !strcmp(argv[1], "select");
-    if (!is_select) {
-        check(hop_method_find(argv[1], &method, &e), &e);
-        if (argc < 3)
-            tool_usage(NULL, "SPACE is missing");
-    }
-    if (argc > 3 - is_select)
-        tool_usage(argv[3 - is_select], "unexpected operand");
-    check_options(argv[1], is_select);
-    if (is_select)
-        rank();
+    for (i = 0; i < HOP_LEN(commands) && strcmp(commands[i].name, argv[1]); i++)
+        ;
+    if (i < HOP_LEN(commands))
+        commands[i].run(argc, argv);
     else
-        search(method, argv[2]);
+        run_method(argc, argv);
     return tool_finish();
 }

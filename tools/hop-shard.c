@@ -7,16 +7,19 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "check_data.h"
 #include "format/json.h"
-#include "format/shard_check.h"
 #include "format/shard_write.h"
 #include "format/source.h"
+#include "push.h"
 #include "tool.h"
 
 static struct hop_shard_options options = {.dir = ".", .n_shards = 8};
 static int64_t seed = 1;
 static const char *size_text;
 static bool want_check;
+static struct tool_push_options push = {.n_at_once = 8, .timeout_s = 60};
+static const char *push_timeout;
 
 /* "32x48" to h = 32, w = 48; "32" is 32x32. */
 static void
@@ -134,31 +137,21 @@ make(const char *source)
 }
 
 static void
-check(const char *dir)
+send_shards(const char *dir)
 {
-    struct hop_json *j;
     struct hop_err e = {0};
-    const struct hop_json *problems;
-    size_t n;
 
-    if (hop_shard_check(dir, progress, &j, &e))
-        die(&e);
-    tool_progress_end();
-    tool_record(j);
-    problems = hop_json_get(j, "problems");
-    n = hop_json_len(problems);
-    if (n) {
-        hop_fail(&e, HOP_EFORMAT, NULL, n > 1 ? "the record on stdout has the rest" : NULL, "%s",
-                 hop_json_str(hop_json_at(problems, 0)));
+    push.dir = dir;
+    if ((push_timeout && hop_parse_duration(push_timeout, "--timeout", &push.timeout_s, &e)) ||
+        tool_push(&push, &e))
         tool_die(&e);
-    }
-    hop_json_free(j);
 }
 
 int
 main(int argc, char **argv)
 {
     struct hop_str formats = {0};
+    int status = 0;
     struct hop_opt rows[] = {
         {"shards", 'n', HOP_OPT_INT, &options.n_shards, "SHARDS", "train shards to make (8)", 1,
          HOP_MAX_SHARDS, false},
@@ -180,7 +173,14 @@ main(int argc, char **argv)
          "leave corrupt pictures out and name them", 0, 0, false},
         {"force", 0, HOP_OPT_FLAG, &options.want_force, NULL, "replace the data set in DIR", 0, 0,
          false},
-        {"check", 0, HOP_OPT_FLAG, &want_check, NULL, "check the data set in DIR", 0, 0, false},
+        {"check", 0, HOP_OPT_FLAG, &want_check, NULL, "check the data set in DIR, or files of it", 0, 0,
+         false},
+        {"push", 0, HOP_OPT_STR, &push.workers, "WORKERS", "send the shards in DIR to where they belong",
+         0, 0, false},
+        {"jobs", 'j', HOP_OPT_INT, &push.n_at_once, "N", "--push: folders sent to at a time (8)", 1, 1024,
+         false},
+        {"timeout", 0, HOP_OPT_STR, &push_timeout, "TIME", "--push: a connection may be silent (60s)", 0,
+         0, false},
         TOOL_COMMON_OPTIONS,
     };
 
@@ -189,15 +189,21 @@ main(int argc, char **argv)
     rows[6].help = hop_str_c(&formats);
     tool_init("hop-shard", "Make shuffled, class-balanced shards of pictures or table rows.",
               "[-n SHARDS] [-o DIR] [--val SOURCE | --val-fraction F] [--size HxW] SOURCE\n"
-              "--check DIR",
+              "--check DIR | FILE...\n--push WORKERS DIR",
               rows, true, &argc, argv);
-    if (argc != 2)
+    if (argc > 1 && want_check && tool_is_shard(argv[1]))
+        status = tool_check_shards(argc - 1, argv + 1);
+    else if (argc != 2)
         tool_usage("", argc < 2 ? "needs a SOURCE" : "one SOURCE only, \"%s\" is too much",
                    argc < 2 ? "" : argv[2]);
-    if (want_check)
-        check(argv[1]);
+    else if (want_check && push.workers)
+        tool_usage("--check", "does not go with --push");
+    else if (want_check)
+        tool_check_data(argv[1], progress);
+    else if (push.workers)
+        send_shards(argv[1]);
     else
         make(argv[1]);
     hop_str_clear(&formats);
-    return tool_finish();
+    return status ? status : tool_finish();
 }

@@ -279,6 +279,21 @@ tool_share_dir(void)
     return v ? v : hop_share_dir;
 }
 
+const char *
+tool_beside(const char *name)
+{
+    static char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 64);
+    size_t n_dir;
+
+    if (n <= 0 || n >= (ssize_t)sizeof path - 64 || strlen(name) > 60)
+        return name;
+    path[n] = '\0';
+    n_dir = (size_t)(strrchr(path, '/') - path);
+    snprintf(path + n_dir, sizeof path - n_dir, "/%s", name);
+    return access(path, X_OK) ? name : path;
+}
+
 int
 tool_finish(void)
 {

@@ -66,6 +66,10 @@ void tool_progress_end(void);
 const char *tool_env(const char *name);
 const char *tool_share_dir(void);
 
+/* tool_beside - the path of the tool `name` beside this program, or `name` itself where that cannot be
+ * told: then PATH finds it. Borrowed until the next call. */
+const char *tool_beside(const char *name);
+
 /* tool_env_digest - of those variables on which numbers may depend: the libraries' own (DNNL_...,
  * OMP_..., CUDA_..., LD_...). "" when none is set, else 16 hex digits. */
 void tool_env_digest(char out[17]);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/mem.h"
@@ -321,4 +322,46 @@ hop_shard_check(const char *dir, bool (*progress)(const char *what, int64_t n_ex
     hop_str_clear(&k.path);
     hop_manifest_clear(&k.m);
     return rc;
+}
+
+/* ---- one file ---- */
+
+static struct hop_json *
+bad_file(struct hop_json *j, const char *status, const struct hop_err *e)
+{
+    hop_json_set_str(j, "status", status);
+    hop_json_set_str(j, "problem", e->what);
+    return j;
+}
+
+struct hop_json *
+hop_shard_check_file(const char *path)
+{
+    struct hop_json *j = hop_json_record("shard/1");
+    const char *base = strrchr(path, '/');
+    char name[300];
+    struct hop_shard s;
+    struct hop_err e = {0};
+    bool is_missing;
+
+    snprintf(name, sizeof name, "%s", base ? base + 1 : path);
+    if (strlen(name) > 12 && !strcmp(name + strlen(name) - 12, ".safetensors"))
+        name[strlen(name) - 12] = '\0';
+    hop_json_set_str(j, "name", name);
+    is_missing = access(path, F_OK) < 0 && errno == ENOENT;
+    if (hop_shard_open(path, &s, &e))
+        return bad_file(j, is_missing ? "missing" : "wrong", &e);
+    if (strcmp(name, s.name)) {
+        hop_fail(&e, HOP_EFORMAT, NULL, NULL, "this is the shard \"%s\"", s.name);
+        bad_file(j, "wrong", &e);
+    } else {
+        hop_json_set_str(j, "split", s.split);
+        hop_json_set_int(j, "examples", s.n);
+        hop_json_set_int(j, "bytes", (int64_t)s.st.map.n_bytes);
+        hop_json_set_str(j, "digest", hop_st_meta(&s.st, "hop.digest"));
+        hop_json_set_str(j, "dataset", s.info.dataset);
+        hop_json_set_str(j, "status", "ok");
+    }
+    hop_shard_close(&s);
+    return j;
 }

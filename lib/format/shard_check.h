@@ -21,4 +21,10 @@
 int hop_shard_check(const char *dir, bool (*progress)(const char *what, int64_t n_examples),
                     struct hop_json **out, struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_shard_check_file - one shard by itself, all of it: a "shard/1" record, owned by the caller:
+ *   {"hop":"shard/1","name","split","examples","bytes","digest","dataset","status":"ok"}, or
+ *   {"hop":"shard/1","name","status":"wrong"|"missing","problem":TEXT}
+ * The name is the file's, and must be the shard's. */
+struct hop_json *hop_shard_check_file(const char *path);
+
 #endif

@@ -24,6 +24,31 @@ list_nets(const char *nets_dir, struct hop_str *out)
         closedir(d);
 }
 
+static bool
+is_path(const char *name)
+{
+    size_t n = strlen(name);
+
+    return strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json"));
+}
+
+bool
+hop_zoo_is_net(const struct hop_json *model, const char *nets_dir)
+{
+    const char *name = hop_json_str(model);
+    struct hop_str path = {0};
+    bool is_net;
+
+    if (hop_json_kind(model) == HOP_JSON_OBJECT)
+        return hop_json_get(model, "class_name");
+    if (!name || is_path(name))
+        return name;
+    hop_str_addf(&path, "%s/%s.json", nets_dir, name);
+    is_net = !path.is_oom && access(path.s, F_OK) == 0;
+    hop_str_clear(&path);
+    return is_net;
+}
+
 int
 hop_zoo_find(const struct hop_json *config, const char *nets_dir, const char *where,
              struct hop_json **out, struct hop_err *e)
@@ -31,7 +56,6 @@ hop_zoo_find(const struct hop_json *config, const char *nets_dir, const char *wh
     const struct hop_json *model = hop_json_get(config, "model");
     const char *name = NULL;
     struct hop_str path = {0}, hint = {0};
-    size_t n;
     int rc;
 
     *out = NULL;
@@ -41,8 +65,7 @@ hop_zoo_find(const struct hop_json *config, const char *nets_dir, const char *wh
     }
     if ((rc = hop_json_get_str(config, "model", true, where, &name, e)))
         return rc;
-    n = strlen(name);
-    if (strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json")))
+    if (is_path(name))
         return hop_json_read_file(name, out, e);
     hop_str_addf(&path, "%s/%s.json", nets_dir, name);
     if (!(rc = hop_str_check(&path, e)) && access(path.s, F_OK) < 0) {

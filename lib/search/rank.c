@@ -6,51 +6,18 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "net/metrics.h"
-#include "run/runlog.h"
 
 /* Contents: 1 values, 2 ranking, 3 records, 4 the table */
 
 /* ---- 1 values ---- */
 
 static double
-number(const struct hop_json *line, const char *key)
+metric_at(const struct hop_ranking *r, const struct hop_trial *t, const char *split,
+          const char *metric, int64_t iteration)
 {
-    const struct hop_json *j = hop_json_get(line, key);
-    enum hop_json_kind kind = hop_json_kind(j);
+    const struct hop_entry *line = hop_trial_eval(t, hop_trials_split(r->trials, split), iteration);
 
-    return kind == HOP_JSON_INT || kind == HOP_JSON_REAL ? hop_json_real(j) : NAN;
-}
-
-static int64_t
-iteration_of(const struct hop_json *line)
-{
-    return hop_json_int(hop_json_get(line, "iteration"));
-}
-
-static double
-metric_at(const struct hop_trial *t, const char *split, const char *metric, int64_t iteration)
-{
-    return number(hop_eval_find(t->lines, iteration, split, NULL), metric);
-}
-
-/* Accuracy while training: the mean of the iteration's visits, as Keras shows it. */
-static double
-accuracy_of_visits(const struct hop_trial *t, int64_t iteration)
-{
-    const struct hop_json *line;
-    double sum = 0, n = 0, examples;
-    size_t i;
-
-    for (i = 0; i < hop_json_len(t->lines); i++) {
-        line = hop_json_at(t->lines, i);
-        if (!hop_record_is(line, "train/1") || iteration_of(line) != iteration)
-            continue;
-        examples = number(line, "examples");
-        sum += number(line, "accuracy") * examples;
-        n += examples;
-    }
-    return n > 0 ? sum / n : NAN;
+    return line ? hop_entry_number(line, metric) : NAN;
 }
 
 static bool
@@ -63,26 +30,27 @@ static struct hop_rank_row
 row_of(const struct hop_ranking *r, const struct hop_trial *t, bool want_best)
 {
     struct hop_rank_row row = {.trial = t, .value = NAN};
-    const struct hop_json *line;
+    int i_split = hop_trials_split(r->trials, r->metric.split);
+    const struct hop_entry *line;
     double value;
     size_t i;
 
-    for (i = 0; i < hop_json_len(t->lines); i++) {
-        line = hop_json_at(t->lines, i);
-        if (!hop_metric_is_of(&r->metric, line))
+    for (i = 0; i < t->n_entries; i++) {
+        line = &t->entries[i];
+        if (line->i_split != i_split || i_split < 0)
             continue;
-        value = number(line, r->key);
+        value = hop_entry_number(line, r->key);
         if (isnan(row.value) || (want_best ? is_better(r, value, row.value)
-                                           : iteration_of(line) > row.iteration)) {
+                                           : line->iteration > row.iteration)) {
             row.value = value;
-            row.iteration = iteration_of(line);
+            row.iteration = line->iteration;
         }
     }
-    row.val_accuracy = metric_at(t, "val", "accuracy", row.iteration);
-    row.val_loss = metric_at(t, "val", "loss", row.iteration);
-    row.train_accuracy = metric_at(t, "train", "accuracy", row.iteration);
+    row.val_accuracy = metric_at(r, t, "val", "accuracy", row.iteration);
+    row.val_loss = metric_at(r, t, "val", "loss", row.iteration);
+    row.train_accuracy = metric_at(r, t, "train", "accuracy", row.iteration);
     if (isnan(row.train_accuracy))
-        row.train_accuracy = accuracy_of_visits(t, row.iteration);
+        row.train_accuracy = hop_trial_visits_mean(t, "accuracy", row.iteration);
     return row;
 }
 
@@ -123,17 +91,18 @@ static int
 set_metric(const struct hop_trials *t, const char *metric, struct hop_ranking *r,
            struct hop_err *e)
 {
-    const struct hop_json *line;
+    const struct hop_entry *line;
     size_t i, k;
-    int rc = hop_metric_parse(metric ? metric : t->has_val ? "val" : "train", "--metric",
+    int i_split, rc = hop_metric_parse(metric ? metric : t->has_val ? "val" : "train", "--metric",
                               &r->metric, e);
 
     /* Where no name is given, accuracy if any evaluation has it: one key for all rows. */
     r->key = rc || *r->metric.name ? r->metric.name : "loss";
+    i_split = hop_trials_split(t, r->metric.split);
     for (i = 0; i < t->n && !*r->metric.name; i++)
-        for (k = 0; k < hop_json_len(t->v[i].lines); k++) {
-            line = hop_json_at(t->v[i].lines, k);
-            if (hop_metric_is_of(&r->metric, line) && hop_json_get(line, "accuracy"))
+        for (k = 0; k < t->v[i].n_entries && strcmp(r->key, "accuracy"); k++) {
+            line = &t->v[i].entries[k];
+            if (i_split >= 0 && line->i_split == i_split && hop_entry_has(line, "accuracy"))
                 r->key = "accuracy";
         }
     r->is_less_better = hop_metric_is_less_better(r->key);

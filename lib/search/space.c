@@ -36,27 +36,6 @@ place_of(const struct cursor *c, char *out, size_t n)
 /* ---- distributions ---- */
 
 static int
-check_bounds(struct hop_dim *d, const char *where, struct hop_err *e)
-{
-    bool is_log = d->kind == HOP_DIM_LOGUNIFORM || d->kind == HOP_DIM_LOGINT;
-    bool is_int = d->kind == HOP_DIM_INT || d->kind == HOP_DIM_LOGINT;
-
-    if (!(d->low < d->high))
-        return hop_fail(e, HOP_EFORMAT, where, NULL, "\"low\" %.9g is not below \"high\" %.9g",
-                        d->low, d->high);
-    if (is_log && d->low <= 0)
-        return hop_fail(e, HOP_EFORMAT, where, NULL, "\"low\" %.9g is not above 0", d->low);
-    if (d->kind == HOP_DIM_LOGNEARONE && (d->low < 0 || d->high >= 1))
-        return hop_fail(e, HOP_EFORMAT, where, "0 <= low < high < 1",
-                        "bounds %.9g and %.9g are not near one", d->low, d->high);
-    if (is_int && (d->low != floor(d->low) || d->high != floor(d->high)))
-        return hop_fail(e, HOP_EFORMAT, where, NULL, "bounds are not whole numbers");
-    if (d->q < 0)
-        return hop_fail(e, HOP_EFORMAT, where, NULL, "\"q\" %.9g is not above 0", d->q);
-    return HOP_OK;
-}
-
-static int
 check_keys(const struct hop_json *j, const char *const *known, const char *where,
            struct hop_err *e)
 {
@@ -97,7 +76,7 @@ parse_distribution(const struct hop_json *j, const char *type, const char *where
         (rc = hop_json_get_real(j, "high", true, 0, 0, where, &d->high, e)) ||
         (rc = hop_json_get_real(j, "q", false, 0, 0, where, &d->q, e)))
         return rc;
-    return check_bounds(d, where, e);
+    return hop_dim_check(d, where, e);
 }
 
 /* ---- choices ---- */
@@ -119,9 +98,33 @@ parse_choice(const struct hop_json *j, const struct cursor *c, struct hop_choice
     return parse_space(j, c, true, &out->branch, e);
 }
 
+/* Their sum becomes 1; without a list all are equal. */
 static int
-parse_choices(const struct hop_json *list, const struct cursor *c, struct hop_dim *d,
-              struct hop_err *e)
+parse_weights(const struct hop_json *list, const char *where, struct hop_dim *d, struct hop_err *e)
+{
+    const struct hop_json *w;
+    double sum = 0;
+    size_t i;
+
+    if (list && (hop_json_kind(list) != HOP_JSON_ARRAY || hop_json_len(list) != d->n_choices))
+        return hop_fail(e, HOP_EFORMAT, where, NULL, "\"weights\" should be a list of %zu numbers",
+                        d->n_choices);
+    for (i = 0; i < d->n_choices; i++) {
+        w = hop_json_at(list, i);
+        d->choices[i].weight = list ? hop_json_real(w) : 1;
+        if (!(d->choices[i].weight > 0 && d->choices[i].weight < 1e100))
+            return hop_fail(e, HOP_EFORMAT, where, "leave out what is never to be chosen",
+                            "\"weights\"[%zu] is not a number above 0", i);
+        sum += d->choices[i].weight;
+    }
+    for (i = 0; i < d->n_choices; i++)
+        d->choices[i].weight /= sum;
+    return HOP_OK;
+}
+
+static int
+parse_choices(const struct hop_json *list, const struct hop_json *weights, const struct cursor *c,
+              struct hop_dim *d, struct hop_err *e)
 {
     struct hop_str path = {0};
     struct cursor inner = {c->file, "", c->depth + 1};
@@ -144,7 +147,7 @@ parse_choices(const struct hop_json *list, const struct cursor *c, struct hop_di
             rc = parse_choice(hop_json_at(list, i), &inner, &d->choices[i], e);
     }
     hop_str_clear(&path);
-    return rc;
+    return rc ? rc : parse_weights(weights, where, d, e);
 }
 
 /* ---- dimensions ---- */
@@ -152,7 +155,7 @@ parse_choices(const struct hop_json *list, const struct cursor *c, struct hop_di
 static int
 parse_dim(const struct hop_json *j, const struct cursor *c, struct hop_dim *d, struct hop_err *e)
 {
-    static const char *const choice_keys[] = {"type", "values", NULL};
+    static const char *const choice_keys[] = {"type", "values", "weights", NULL};
     const char *type = NULL;
     char where[800];
     int rc;
@@ -160,7 +163,7 @@ parse_dim(const struct hop_json *j, const struct cursor *c, struct hop_dim *d, s
     place_of(c, where, sizeof where);
     switch (hop_json_kind(j)) {
     case HOP_JSON_ARRAY:
-        return parse_choices(j, c, d, e);
+        return parse_choices(j, NULL, c, d, e);
     case HOP_JSON_OBJECT:
         if (!hop_json_get(j, "type"))
             return hop_fail(e, HOP_EFORMAT, where, "{\"type\":\"loguniform\",\"low\":..}",
@@ -171,7 +174,7 @@ parse_dim(const struct hop_json *j, const struct cursor *c, struct hop_dim *d, s
             return parse_distribution(j, type, where, d, e);
         if ((rc = check_keys(j, choice_keys, where, e)))
             return rc;
-        return parse_choices(hop_json_get(j, "values"), c, d, e);
+        return parse_choices(hop_json_get(j, "values"), hop_json_get(j, "weights"), c, d, e);
     case HOP_JSON_NULL:
         return hop_fail(e, HOP_EFORMAT, where, "leave the key out", "null is no value");
     default:
@@ -291,18 +294,52 @@ parse_space(const struct hop_json *json, const struct cursor *c, bool is_branch,
 
 /* ---- the rest ---- */
 
+/* Choices and distributions below s in order; into `all` when it is not NULL. */
+static size_t
+number(struct hop_space *s, const struct hop_dim *parent, size_t i_parent, size_t n,
+       const struct hop_dim **all)
+{
+    struct hop_dim *d;
+    size_t i, k;
+
+    for (i = 0; i < s->n; i++) {
+        d = &s->dims[i];
+        d->parent = parent;
+        d->i_parent = i_parent;
+        if (d->kind == HOP_DIM_CONSTANT)
+            continue;
+        if (all)
+            all[n] = d;
+        d->index = n++;
+        for (k = 0; k < d->n_choices; k++)
+            if (d->choices[k].branch)
+                n = number(d->choices[k].branch, d, k, n, all);
+    }
+    return n;
+}
+
 int
 hop_space_parse(struct hop_json *take, const char *where, struct hop_space **out,
                 struct hop_err *e)
 {
     struct cursor c = {where, "", 0};
-    int rc = parse_space(take, &c, false, out, e);
+    struct hop_space *s;
+    int rc = parse_space(take, &c, false, &s, e);
 
-    if (rc)
+    *out = NULL;
+    if (rc) {
         hop_json_free(take);
-    else
-        (*out)->json = take;
-    return rc;
+        return rc;
+    }
+    s->json = take;
+    s->n_all = number(s, NULL, 0, 0, NULL);
+    if (!(s->all = hop_alloc(s->n_all, sizeof *s->all, e))) {
+        hop_space_free(s);
+        return HOP_ENOMEM;
+    }
+    number(s, NULL, 0, 0, s->all);
+    *out = s;
+    return HOP_OK;
 }
 
 int
@@ -331,12 +368,43 @@ hop_space_free(struct hop_space *s)
         free(s->dims[i].path);
     }
     free(s->dims);
+    free(s->all);
     hop_json_free(s->json);
     free(s);
 }
 
+double
+hop_space_count(const struct hop_space *s)
+{
+    double product = 1, sum;
+    const struct hop_dim *d;
+    size_t i, k;
+
+    for (i = 0; i < s->n; i++) {
+        d = &s->dims[i];
+        if (d->kind == HOP_DIM_CONSTANT)
+            continue;
+        sum = d->kind == HOP_DIM_CHOICE ? 0 : (double)hop_dim_levels(d);
+        for (k = 0; k < d->n_choices; k++)
+            sum += d->choices[k].branch ? hop_space_count(d->choices[k].branch) : 1;
+        product *= sum > 0 ? sum : INFINITY;
+    }
+    return product;
+}
+
+/* ---- points ---- */
+
+bool
+hop_space_is_active(const struct hop_dim *d, const double *x)
+{
+    for (; d->parent; d = d->parent)
+        if (!(x[d->parent->index] == (double)d->i_parent))
+            return false;
+    return true;
+}
+
 void
-hop_space_fill(const struct hop_space *s, hop_pick_fn *pick, void *ctx, struct hop_json *config)
+hop_space_config(const struct hop_space *s, const double *x, struct hop_json *config)
 {
     const struct hop_choice *choice;
     const struct hop_dim *d;
@@ -347,31 +415,94 @@ hop_space_fill(const struct hop_space *s, hop_pick_fn *pick, void *ctx, struct h
         if (d->kind == HOP_DIM_CONSTANT) {
             hop_json_set(config, d->key, hop_json_copy(d->value));
         } else if (d->kind == HOP_DIM_CHOICE) {
-            choice = &d->choices[(size_t)pick(ctx, d)];
+            choice = &d->choices[(size_t)x[d->index]];
             hop_json_set(config, d->key, hop_json_copy(choice->value));
             if (choice->branch)
-                hop_space_fill(choice->branch, pick, ctx, config);
+                hop_space_config(choice->branch, x, config);
         } else if (d->kind == HOP_DIM_INT || d->kind == HOP_DIM_LOGINT) {
-            hop_json_set_int(config, d->key, (int64_t)pick(ctx, d));
+            hop_json_set_int(config, d->key, (int64_t)x[d->index]);
         } else {
-            hop_json_set_real(config, d->key, pick(ctx, d));
+            hop_json_set_real(config, d->key, x[d->index]);
         }
     }
 }
 
-const struct hop_dim *
-hop_space_distribution(const struct hop_space *s)
+static bool
+is_number(const struct hop_json *j)
 {
-    const struct hop_dim *found;
-    size_t i, k;
+    return hop_json_kind(j) == HOP_JSON_INT || hop_json_kind(j) == HOP_JSON_REAL;
+}
+
+/* Equal, numbers to the digits that files have. */
+static bool
+is_equal(const struct hop_json *a, const struct hop_json *b)
+{
+    if (is_number(a) && is_number(b)) {
+        double x = hop_json_real(a), y = hop_json_real(b);
+
+        return fabs(x - y) <= 1e-8 * fabs(x);
+    }
+    return hop_json_equal(a, b);
+}
+
+static bool point_of(const struct hop_space *s, const struct hop_json *config, double *x);
+
+/* The first choice that has this value and whose branch has the rest of the config. */
+static bool
+find_choice(const struct hop_dim *d, const struct hop_json *v, const struct hop_json *config,
+            double *x)
+{
+    size_t i;
+
+    for (i = 0; i < d->n_choices; i++)
+        if (is_equal(d->choices[i].value, v) &&
+            (!d->choices[i].branch || point_of(d->choices[i].branch, config, x))) {
+            x[d->index] = (double)i;
+            return true;
+        }
+    return false;
+}
+
+static bool
+point_of(const struct hop_space *s, const struct hop_json *config, double *x)
+{
+    const struct hop_json *v;
+    const struct hop_dim *d;
+    double slack;
+    size_t i;
 
     for (i = 0; i < s->n; i++) {
-        if (s->dims[i].kind != HOP_DIM_CONSTANT && s->dims[i].kind != HOP_DIM_CHOICE)
-            return &s->dims[i];
-        for (k = 0; k < s->dims[i].n_choices; k++)
-            if (s->dims[i].choices[k].branch &&
-                (found = hop_space_distribution(s->dims[i].choices[k].branch)))
-                return found;
+        d = &s->dims[i];
+        if (!(v = hop_json_get(config, d->key)))
+            return false;
+        if (d->kind == HOP_DIM_CONSTANT) {
+            if (!is_equal(d->value, v))
+                return false;
+        } else if (d->kind == HOP_DIM_CHOICE) {
+            if (!find_choice(d, v, config, x))
+                return false;
+        } else {
+            slack = 1e-8 * fmax(fabs(d->low), fabs(d->high));
+            if (!is_number(v) || hop_json_real(v) < d->low - slack ||
+                hop_json_real(v) > d->high + slack)
+                return false;
+            x[d->index] = fmin(fmax(hop_json_real(v), d->low), d->high);
+        }
     }
-    return NULL;
+    return true;
+}
+
+bool
+hop_space_point(const struct hop_space *s, const struct hop_json *config, double *x)
+{
+    size_t i;
+
+    for (i = 0; i < s->n_all; i++)
+        x[i] = NAN;
+    if (!point_of(s, config, x))
+        return false;
+    for (i = 0; i < s->n_all; i++) /* what was tried and given up */
+        if (!hop_space_is_active(s->all[i], x))
+            x[i] = NAN;
+    return true;
 }

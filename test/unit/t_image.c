@@ -256,10 +256,12 @@ test_cut(const char *name, struct bytes b)
     free(b.v);
 }
 
+/* With checksums none may decode but for flips in the last `n_free` bytes: libpng 1.6.45 and later
+ * forgive a wrong checksum of the empty last chunk, behind all pictures. */
 static void
-test_flip(const char *name, struct bytes b, bool has_checksums)
+test_flip(const char *name, struct bytes b, bool has_checksums, size_t n_free)
 {
-    size_t i, n_passed = 0, n_odd = 0;
+    size_t i, n_passed = 0, n_odd = 0, n_undetected = 0;
     int k, rc;
 
     for (i = 0; i < b.n; i++)
@@ -267,10 +269,11 @@ test_flip(const char *name, struct bytes b, bool has_checksums)
             b.v[i] ^= (uint8_t)(1 << k);
             rc = decode(b.v, b.n);
             n_passed += rc == HOP_OK;
+            n_undetected += rc == HOP_OK && i + n_free < b.n;
             n_odd += rc != HOP_OK && rc != HOP_EFORMAT;
             b.v[i] ^= (uint8_t)(1 << k);
         }
-    ok(n_odd == 0 && (!has_checksums || n_passed == 0),
+    ok(n_odd == 0 && (!has_checksums || n_undetected == 0),
        "%s: each bit flipped: %zu of %zu still decode", name, n_passed, 8 * b.n);
     free(b.v);
 }
@@ -408,9 +411,9 @@ main(int argc, char **argv)
     test_cut("palette png", flat_png(3, 8, 0, P(2), 1, 3, NULL, 0, NULL));
     test_cut("jpeg", gradient_jpeg(false));
     test_cut("progressive jpeg", gradient_jpeg(true));
-    test_flip("png", gradient_png(), true);
-    test_flip("jpeg", gradient_jpeg(false), false);
-    test_flip("progressive jpeg", gradient_jpeg(true), false);
+    test_flip("png", gradient_png(), true, 4);
+    test_flip("jpeg", gradient_jpeg(false), false, 0);
+    test_flip("progressive jpeg", gradient_jpeg(true), false, 0);
     test_huge();
     test_resize();
     return tap_end();

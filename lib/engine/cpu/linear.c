@@ -242,6 +242,7 @@ hop_cpu_linear_forward(struct hop_cpu_prog *g, int i, hop_cpu_make *make, struct
     nd->fwd = s.whole;
     if ((rc = place_weights(g, i, make, e)))
         return rc;
+    nd->is_input_free = !w->g;
     if (!(x_md = hop_dn_prim_md(g->set, nd->fwd, HOP_DN_SRC, e)) ||
         !(w_md = hop_dn_prim_md(g->set, nd->fwd, HOP_DN_WEIGHTS, e)) ||
         !(y_md = hop_dn_prim_md(g->set, nd->fwd, HOP_DN_DST, e)))

@@ -159,6 +159,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     const struct hop_dn_md *md;
     struct hop_cpu_buf *x;
 
+    nd->is_input_free = !reads_input;
     if (a->act != HOP_LINEAR && !hop_dn_has_eltwise(a))
         return own_forward(g, i, e);
     if ((rc = hop_cpu_value_any(g, v, e)))

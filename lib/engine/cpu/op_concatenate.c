@@ -99,6 +99,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
         hop_cpu_buf_put(bufs[k]);
     g->nodes[i].aux = s;
     g->nodes[i].md = like;
+    g->nodes[i].is_input_free = true;
     return hop_cpu_call(g, HOP_CPU_FORWARD, run_forward, s, e);
 }
 

@@ -46,6 +46,38 @@ keep_bf16(const uint8_t *mask, float scale, int64_t n, const uint16_t *x, uint16
     }
 }
 
+/* A block of 16 channels, which compilers make one channel at a time of. Vectors by name. */
+enum { L = 16 };
+typedef float reals __attribute__((vector_size(4 * L)));
+typedef int32_t words __attribute__((vector_size(4 * L)));
+typedef uint16_t halves __attribute__((vector_size(2 * L)));
+typedef uint8_t bytes __attribute__((vector_size(L)));
+
+ALWAYS void
+keep_block(const uint8_t *mask, float scale, bool is_bf16, int64_t at, const void *x, void *y)
+{
+    words w, is_kept;
+    halves h;
+    reals v;
+    bytes m;
+
+    memcpy(&m, mask, sizeof m);
+    is_kept = -__builtin_convertvector(m, words);
+    if (is_bf16) {
+        memcpy(&h, (const uint16_t *)x + at, sizeof h);
+        for (int k = 0; k < L; k++)
+            h[k] = hop_cpu_to_bf16(hop_cpu_from_bf16(h[k]) * scale);
+        h &= __builtin_convertvector(is_kept, halves);
+        memcpy((uint16_t *)y + at, &h, sizeof h);
+    } else {
+        memcpy(&v, (const float *)x + at, sizeof v);
+        v *= scale;
+        memcpy(&w, &v, sizeof w);
+        w &= is_kept;
+        memcpy((float *)y + at, &w, sizeof w);
+    }
+}
+
 /* n elements at `at` of x and y, of which those from n_real are padding. */
 ALWAYS void
 keep(const struct dropout *s, const uint8_t *mask, int64_t n_real, int64_t n, int64_t at,
@@ -81,9 +113,12 @@ apply_example(const struct dropout *s, int64_t i, const void *x, void *y)
         const uint8_t *mask = s->mask + i * size + c0;
         int64_t n = s->c - c0 < b ? s->c - c0 : b;
 
-        if (b == 16 && n == 16) /* a constant, for the compiler */
-            for (int64_t j = 0; j < s->hw; j++, at += 16)
-                keep(s, mask + j * s->c, 16, 16, at, x, y);
+        if (b == L && n == L && s->is_bf16)
+            for (int64_t j = 0; j < s->hw; j++, at += L)
+                keep_block(mask + j * s->c, s->scale, true, at, x, y);
+        else if (b == L && n == L)
+            for (int64_t j = 0; j < s->hw; j++, at += L)
+                keep_block(mask + j * s->c, s->scale, false, at, x, y);
         else
             for (int64_t j = 0; j < s->hw; j++, at += b)
                 keep(s, mask + j * s->c, n, b, at, x, y);
@@ -179,6 +214,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     struct dropout *s;
 
+    g->nodes[i].is_input_free = true;
     if ((rc = is_spatial(g, i) ? hop_cpu_value_f32(g, v, e) : hop_cpu_value_any(g, v, e)))
         return rc;
     /* Over a ReLU's output, too: its backward asks only where it was positive, and where dropout

@@ -17,6 +17,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
     struct hop_cpu_value *x = &g->values[v], *y = &g->values[i + 1];
     const struct hop_dn_md *md = last(g, x, x->md, e);
 
+    g->nodes[i].is_input_free = true;
     if (!md || !(y->md = last(g, y, x->md, e)))
         return HOP_ENOMEM;
     /* A copy is ours alone; memory shared with x must be kept as x wants it. */

@@ -161,6 +161,7 @@ forward_add(struct hop_cpu_prog *g, int i, struct hop_err *e)
     s->has_relu = act && act->act == HOP_RELU;
     if (s->has_relu)
         next->is_fused = true;
+    g->nodes[i].is_input_free = true;
     drop_inputs(s, bufs);
     return hop_cpu_call(g, HOP_CPU_FORWARD, s->is_bf16 ? run_add_bf16 : run_add, s, e);
 }

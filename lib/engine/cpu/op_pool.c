@@ -134,6 +134,7 @@ pool_forward(struct hop_cpu_prog *g, int i, bool is_max, struct hop_err *e)
         (rc = hop_cpu_value_new(g, i + 1, y_md, e)))
         return rc;
     nd->is_fused = is_max && follows_relu(g, i);
+    nd->is_input_free = true;
     if (nd->is_fused)
         g->values[i + 1].keep = HOP_CPU_KEEP_SIGN;
     struct hop_dn_bind b[] = {{HOP_DN_SRC, nd->md, x->p},

@@ -67,6 +67,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
                             .y = y->buf->p,
                             .conf = g->plan->spec.net->layers[i].params};
     g->nodes[i].aux = s;
+    g->nodes[i].is_input_free = true;
     return hop_cpu_call(g, HOP_CPU_FORWARD, run_forward, s, e);
 }
 

@@ -80,6 +80,7 @@ forward(struct hop_cpu_prog *g, int i, struct hop_err *e)
                           .y = y->buf->p};
     g->nodes[i].aux = s;
     g->nodes[i].md = x->md;
+    g->nodes[i].is_input_free = true;
     return hop_cpu_call(g, HOP_CPU_FORWARD, run_forward, s, e);
 }
 

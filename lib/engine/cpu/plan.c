@@ -110,12 +110,26 @@ describe_values(struct hop_cpu_prog *g)
     }
 }
 
+/* Layer i reads value v no more while forward goes on. Free its memory if it was the last to read it
+ * and nothing backward will. */
+static void
+end_read(struct hop_cpu_prog *g, int i, int v)
+{
+    struct hop_cpu_value *x = &g->values[v];
+
+    x->is_kept = x->is_kept || (g->values[i + 1].wants_grad && !g->nodes[i].is_input_free);
+    if (--x->n_left > 0 || (g->is_training && (x->is_kept || x->keep != HOP_CPU_FREE || v == 0)))
+        return;
+    hop_cpu_buf_put(x->buf);
+    if (g->is_training)
+        x->buf = NULL; /* who reads it all the same is found at once */
+}
+
 static int
 build_forward(struct hop_cpu_prog *g, struct hop_err *e)
 {
     const struct hop_net *net = g->plan->spec.net;
     const struct hop_cpu_op *op = NULL;
-    struct hop_cpu_value *x;
     int rc;
 
     for (int i = 0; i < g->plan->n_ops; i++) {
@@ -123,11 +137,8 @@ build_forward(struct hop_cpu_prog *g, struct hop_err *e)
         if ((rc = find_op(&net->layers[i], &op, e)) || (rc = op->forward(g, i, e)))
             return rc;
         g->values[i + 1].made = g->values[i + 1].md;
-        for (int k = 0; k < net->layers[i].n_in && !g->is_training; k++) {
-            x = &g->values[hop_cpu_in(g, i, k)];
-            if (--x->n_left == 0)
-                hop_cpu_buf_put(x->buf);
-        }
+        for (int k = 0; k < net->layers[i].n_in; k++)
+            end_read(g, i, hop_cpu_in(g, i, k));
     }
     return hop_cpu_value_f32(g, g->plan->n_ops, e);
 }

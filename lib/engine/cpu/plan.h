@@ -12,7 +12,9 @@
  *
  * Values are what flows between layers: value 0 is the net's input, value i+1 the output of layer
  * i. Their memory comes from the plan's pool and returns to it while the program is being built, as
- * soon as no later step reads it, so the pool is the memory plan. Several values, or gradients, may
+ * soon as no later step reads it, so the pool is the memory plan: in training that is often long before
+ * the backward pass, which reads the inputs of few kinds of layers (is_input_free) and the outputs
+ * of fewer (enum hop_cpu_keep). Several values, or gradients, may
  * share one piece: none writes over what another still reads.
  */
 #ifndef HOP_ENGINE_CPU_PLAN_H
@@ -96,6 +98,7 @@ struct hop_cpu_value {
     enum hop_cpu_keep keep;
     int n_readers, i_reader; /* layers; the last of them */
     int n_left;              /* readers not yet built */
+    bool is_kept;            /* a reader's backward pass reads it */
     bool is_shared;          /* the memory has other readers than this value's only one */
     bool wants_grad;
     const struct hop_dn_md *grad_md;
@@ -122,6 +125,7 @@ struct hop_cpu_node { /* what a layer keeps from building forward to building ba
     void *aux;                  /* owned by the program */
     bool is_fused;              /* activation: done by the layer before */
     bool is_absorbed;           /* activation: its backward pass, too */
+    bool is_input_free;         /* its backward pass reads no input: forward says so */
 };
 
 struct hop_cpu_owned {
