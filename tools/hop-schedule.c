@@ -22,7 +22,7 @@ static struct {
        .examples = 50000};
 
 /* Seconds of a visit besides its examples: processes, reading and writing the model. */
-static const double visit_overhead_s = 0.1;
+static const double visit_overhead_s = 0.03;
 
 static struct hop_opt rows[] = {
     {"data", 0, HOP_OPT_STR, &a.data, "DIR", "the data folder that hop-shard made", 0, 0, false},
