@@ -376,7 +376,7 @@ END
     printf '%s\n' "train-000 near" "train-001 near" "train-002 far away" "val-000 far away" "val-001 far away" | diff - got
     sed 's/"shards":\["train-000",/"shards":[/; s/"shards":\[\]/"shards":["train-000"]/' workers >remote
     schedule --workers remote --iterations 1 --run run --device cpu --as sh <configs.jsonl >script.sh
-    grep -qF -- "--worker ssh -- ssh -o BatchMode=yes -o ServerAliveInterval=15 '-p' 2222 me@host '/opt/hop/hop-train --shard '\\''/my data/train-000.safetensors'\\'' --device cpu --worker ssh'" script.sh
+    grep -qF -- "--worker ssh -- ssh -o BatchMode=yes -o ServerAliveInterval=15 \${HOP_SSH:+-o \"ControlPath=\$HOP_SSH\"} '-p' 2222 me@host '/opt/hop/hop-train --shard '\\''/my data/train-000.safetensors'\\'' --device cpu --worker ssh'" script.sh
     grep -qF -- "-- $HOP_BUILD/bin/hop-train --shard $PWD/far/train-002.safetensors --device cpu --worker 'far away'" script.sh
     grep -qF -- "-- hop-train --shard data/train-001.safetensors --device ref --worker near" script.sh
 }
@@ -407,6 +407,21 @@ bad_workers()
     run_err 2 'workers: "0" is out of range' schedule --workers 0 <configs.jsonl
 }
 
+@test "a manifest that has fewer shards than there are is refused" {
+    cp data/manifest.json full
+    jq -c '.splits.train.shards |= .[:2]' full >data/manifest.json
+    run_err 1 'data/train-000.safetensors: this is one of 3 train shards, the manifest has 2 ' schedule --workers 2 <configs.jsonl
+    jq -c '.splits.val.shards |= .[:1]' full >data/manifest.json
+    run_err 1 'data/val-000.safetensors: this is one of 2 val shards, the manifest has 1 ' schedule --workers 2 <configs.jsonl
+    # of workers elsewhere, the shards that are here are looked at
+    jq -c '.splits.train.shards |= .[:2]' full >data/manifest.json
+    echo '{"name":"a","ssh":"nowhere"}' >workers
+    run_err 1 'data/train-000.safetensors: this is one of 3 train shards, the manifest has 2 ' schedule --workers workers <configs.jsonl
+    cp full data/manifest.json
+    cp data/train-000.safetensors data/train-001.safetensors
+    run_err 1 'data/train-001.safetensors: this is the shard train-000' schedule --workers 2 <configs.jsonl
+}
+
 @test "bad input: one line, the right exit" {
     rm data/train-001.safetensors
     run_err 1 'data/train-001.safetensors: .*cannot read this shard: No such file' schedule --workers 2 <configs.jsonl
@@ -417,12 +432,12 @@ bad_workers()
     run_err 1 'nix.json: cannot open' hop-schedule --data single < <(sed 's/net.json/nix.json/' configs.jsonl)
     run_err 2 'order: unknown order "nix" \(known: cyclic, free\)' hop-schedule --data single --order nix <configs.jsonl
     run_err 2 'policy: unknown policy "best" \(known: auto, round-robin, random, longest-first, FILE\)' hop-schedule --data single --policy best <configs.jsonl
-    run_err 2 'as: unknown form "slurm" \(known: json, plan, sh\)' hop-schedule --data single --as slurm <configs.jsonl
+    run_err 2 'as: unknown form "pbs" \(known: json, plan, lines, sh, make, slurm\)' hop-schedule --data single --as pbs <configs.jsonl
     run_err 2 'run: --as sh is missing|run: is missing' hop-schedule --data single --as sh <configs.jsonl
     run_err 2 'data: is missing' hop-schedule <configs.jsonl
     run_err 2 'simulate: goes with --workers' hop-schedule --simulate <configs.jsonl
     run_err 2 'simulate: goes with --workers, not with --run' hop-schedule --simulate --workers 2 --run run <configs.jsonl
-    run_err 2 'simulate: makes no script' hop-schedule --simulate --workers 2 --as sh <configs.jsonl
+    run_err 2 'simulate: makes no commands' hop-schedule --simulate --workers 2 --as sh <configs.jsonl
     run_err 1 'nix: cannot open' hop-schedule --data single --replay nix <configs.jsonl
     echo '{"hop":"train/1","id":"c1","visit":1,"shard":"train-007"}' >log
     run_err 1 'log:1: the data have no train shard "train-007"' hop-schedule --data single --replay log <configs.jsonl

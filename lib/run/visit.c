@@ -17,6 +17,7 @@
 #include "run/parent.h"
 #include "run/run.h"
 #include "run/runlog.h"
+#include "run/status.h"
 
 enum { MAX_LINE_BYTES = 1 << 20 };
 
@@ -308,14 +309,15 @@ check_result(const struct hop_visit *v, const struct place *p, const struct hop_
 
 /* Run the filter into `a`, check what came, and leave the model read from it in m. */
 static int
-run_filter(const struct hop_visit *v, const struct place *p, const struct hop_model *old,
+run_filter(struct hop_visit *v, const struct place *p, const struct hop_model *old,
            int in_fd, struct hop_atomic *a, struct hop_model *m, struct hop_err *e)
 {
     struct hop_err one = {0};
     char what[300];
-    int rc = hop_filter_run(v->filter, name_visit(v, what, sizeof what), in_fd, a->fd, e);
+    int rc;
 
-    if (rc)
+    v->is_tried = true;
+    if ((rc = hop_filter_run(v->filter, name_visit(v, what, sizeof what), in_fd, a->fd, e)))
         return rc;
     if ((rc = hop_model_open(a->tmp, true, m, &one)))
         return blame_filter(v, a->tmp, rc, &one, e);
@@ -489,7 +491,7 @@ check_part(const struct hop_visit *v, const char *text, size_t n, int64_t iterat
 
 /* Run the filter on the model file open at fd. */
 static int
-measure(const struct hop_visit *v, int fd, int64_t iteration, struct hop_json **part,
+measure(struct hop_visit *v, int fd, int64_t iteration, struct hop_json **part,
         struct hop_err *e)
 {
     FILE *file = tmpfile();
@@ -501,6 +503,7 @@ measure(const struct hop_visit *v, int fd, int64_t iteration, struct hop_json **
     if (!file)
         return hop_fail_errno(e, NULL, NULL, "cannot make a temporary file");
     fcntl(fileno(file), F_SETFD, FD_CLOEXEC);
+    v->is_tried = true;
     if (!(rc = hop_filter_run(v->filter, name_visit(v, what, sizeof what), fd, fileno(file),
                               e))) {
         if (lseek(fileno(file), 0, SEEK_SET) < 0)
@@ -635,11 +638,13 @@ hop_visit_run(struct hop_visit *v, struct hop_err *e)
     struct place p;
     int rc;
 
-    v->is_skipped = false;
+    v->is_skipped = v->is_tried = false;
     v->line = NULL;
     if (!(rc = place_open(&p, v->run, v->id, e)))
         rc = v->is_eval ? evaluate(v, &p, e) : v->visit ? train(v, &p, e) : give_birth(v, &p, e);
     place_close(&p);
+    if (rc && v->is_tried && !hop_filter_signal())
+        hop_failure_note(v->run, v->id, v->visit, v->shard, v->worker, v->is_eval, e);
     return rc;
 }
 
