@@ -11,11 +11,16 @@ part=$file.part
 trap 'rm -f "$part"; exit 1' HUP INT TERM
 echo "fetching $url" >&2
 mkdir -p "$(dirname "$file")" || exit 1
-if command -v curl >/dev/null; then
-    curl -fsSL -o "$part" "$url"
-else
-    wget -q -O "$part" "$url"
-fi || die "$url: cannot be fetched (without a network, name the file that you have: make help)"
+case $url in
+file://*) cp "${url#file://}" "$part" ;;
+*)
+    if command -v curl >/dev/null; then
+        curl -fsSL -o "$part" "$url"
+    else
+        wget -q -O "$part" "$url"
+    fi
+    ;;
+esac || die "$url: cannot be fetched (without a network, name the file that you have: make help)"
 got=$(sha256sum <"$part")
 got=${got%% *}
 [ "$got" = "$want" ] || die "$url: is not what it was: SHA-256 $got, should be $want"

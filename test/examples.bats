@@ -19,7 +19,7 @@ shapes_tar()
 # is_png FILE
 is_png()
 {
-    [ "$(head -c 8 "$1" | xxd -p)" = 89504e470d0a1a0a ] || { echo "$1 is no PNG"; return 1; }
+    [ "$(od -An -tx1 -N8 "$1" | tr -d ' ')" = 89504e470d0a1a0a ] || { echo "$1 is no PNG"; return 1; }
     [ "$(wc -c <"$1")" -gt 5000 ]
 }
 
@@ -107,10 +107,12 @@ tables()
     [ "$status" -ne 0 ]
     [[ $output == *"nix.tar: cannot be fetched"* ]]
     [ -z "$(ls got)" ]
-    command -v curl >/dev/null || skip "no curl: wget knows no file:// URLs"
     fetch shapes.tar "${sum%% *}"
     cmp shapes.tar got/c.tar
 }
+
+# bytes: hex digits to bytes
+bytes() { printf "$(sed 's,..,\\x&,g')"; }
 
 # idx_files DIR: four IDX files as MNIST's, 60 and 20 pictures: digit d is a bar at column 2 d
 idx_files()
@@ -121,10 +123,10 @@ idx_files()
         n=${name#*:}
         name=${name%:*}
         awk -v n="$n" 'BEGIN { for (i = 0; i < n; i++) printf "%02x", i % 10 }' >hex
-        printf '00000801%08x%s' "$n" "$(cat hex)" | xxd -r -p | gzip >"$1/$name-labels-idx1-ubyte.gz"
+        printf '00000801%08x%s' "$n" "$(cat hex)" | bytes | gzip >"$1/$name-labels-idx1-ubyte.gz"
         { printf '00000803%08x0000001c0000001c' "$n"
           awk -v n="$n" 'BEGIN { for (i = 0; i < n; i++) for (y = 0; y < 28; y++) for (x = 0; x < 28; x++)
-              printf "%s", int(x / 2) == i % 10 ? "ff" : "00" }'; } | xxd -r -p | gzip >"$1/$name-images-idx3-ubyte.gz"
+              printf "%s", int(x / 2) == i % 10 ? "ff" : "00" }'; } | bytes | gzip >"$1/$name-images-idx3-ubyte.gz"
     done
 }
 

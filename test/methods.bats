@@ -101,6 +101,18 @@ untils()
     diff -r before run/models
 }
 
+@test "pbt: what shapes the net is inherited" {
+    sed 's/"units": 8/"units": {"$param": "units"}/' net.json >wide.json
+    cat >space.json <<'JSON'
+{"model": "./wide.json", "batch_size": 8, "optimizer": "adam", "units": [4, 8, 16],
+ "lr": {"type": "loguniform", "low": 1e-3, "high": 0.1}}
+JSON
+    search pbt -c 4 -n 4 --interval 1 --metric val.loss --inherit units
+    [ "$(jq -s '[.[]|select(.parent)]|length' run/configs.jsonl)" -ge 1 ]
+    [ "$(jq -s '(map({(.id): .units}) | add) as $u | map(select(.parent)) | all(.units == $u[.parent])' run/configs.jsonl)" = true ]
+    run_err 2 '--inherit: no parameter of space.json is called "width"' hop-search pbt --inherit width space.json
+}
+
 # What a search leaves: config lines and tensors
 leaves()
 {
@@ -127,4 +139,22 @@ leaves()
         diff run.txt killed.txt
         no_leftovers killed
     done
+}
+
+@test "hop-schedule --ahead: at most so many iterations of each config" {
+    echo '{"hop":"config/1","id":"c1","model":"./net.json","optimizer":"sgd","lr":0.1,"batch_size":8,"seed":1,"until":5}' >configs
+    run -0 hop-schedule -q --data data -w 2 --ahead 2 --as json <configs
+    [ "$(printf '%s\n' "${lines[@]}" | jq -s 'map(select(.hop=="visit/1" and (.task|not))|.iteration)|max')" = 2 ]
+    [ "$(printf '%s\n' "${lines[@]}" | jq -s 'map(select(.task=="eval"))|length')" = 4 ]
+    run -0 hop-schedule -q --data data -w 2 --ahead 9 --as json <configs
+    [ "$(printf '%s\n' "${lines[@]}" | jq -s 'map(select(.hop=="visit/1" and (.task|not))|.iteration)|max')" = 5 ]
+}
+
+@test "asha in hop-run: nobody waits for a config with more iterations" {
+    search asha -R 8 --eta 2 -c 16 --parallel 2 --metric val.loss
+    # while a config trained from 4 to 8, others began
+    run -0 jq -s '[.[]|select(.hop=="train/1")] as $t | [[$t[]|select(.iteration>4)|.id]|unique[] as $long
+        | [$t | to_entries[] | select(.value.id==$long and .value.iteration>4)|.key] as $span
+        | $t[$span[0]:$span[-1]][]|select(.iteration==1)]|length' run/log.jsonl
+    [ "$output" -gt 0 ]
 }

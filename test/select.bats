@@ -127,7 +127,8 @@ repeats()
         (.[2].value_se - 0.0577350269 | fabs) < 1e-9 and .[2].repeats == ["c0001", "c0001-2", "c0001-3"] and
         .[2].train_s == 3 and .[2].visits == 3 and (.[0] | has("repeats") | not)' out
     hop-search select --table <log | tee table
-    [ "$(awk '{ print $4, $5, $6 }' table | sed -n '2,$p' | xargs)" = "0.8500 - 1 0.8167 0.0033 3 0.8000 0.0577 3" ]
+    [ "$(awk '{ print $4, $5, $8 }' table | sed -n '2,$p' | xargs)" = "0.8500 - 1 0.8167 0.0033 3 0.8000 0.0577 3" ]
+    [ "$(hop-search select --table --metric val.loss <log | awk 'NR == 2 { print $5, $6, $8 }')" = "0.5000 0.0000 3" ]
     # the order of lines does not matter, nor that a repeat comes first
     tac log | hop-search select | jq -c '[.id,.value]' | diff - <(jq -c '[.id,.value]' out)
     # at iterations that all have; one that diverged takes the others along
@@ -146,7 +147,7 @@ repeats()
     for o in sgd adam; do for lr in 0.1 0.2; do for d in 0 1e-6 1e-5 1e-4; do for m in a b c; do
         n=$((n + 1))
         id=$(printf 'c%04d' $n)
-        config "$id" '"optimizer":"'$o'","lr":'$lr',"decay":'$d',"net":"'$m'"'
+        config "$id" '"optimizer":"'$o'","lr":'$lr',"decay":'$d',"net":"'$m'"'"$([ $m = a ] || echo ',"rho":0.9')"
         evaluation "$id" 1 val 0.5 "$(awk -v o=$o -v lr=$lr 'BEGIN { print 0.5 + 0.2 * (o == "adam") + 0.1 * (lr == 0.2) }')"
     done; done; done; done >log
     run --separate-stderr -0 hop-search select --importance <log

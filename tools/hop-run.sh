@@ -196,9 +196,11 @@ esac
 [ $# -ge 1 ] || die 2 "METHOD is missing (see --help)"
 [ $# -ge 2 ] || die 2 "SPACE is missing (see --help)"
 method=$1
-# Methods that choose by results have as many configs in training as there are workers.
+# Methods that choose by results have as many configs in training as there are workers, and are asked
+# again after every evaluation, so that a config that has ended makes room for another at once.
 case $method in
 asha | tpe)
+    plan="$plan --ahead=${every:-1}"
     case " $* " in
     *' --parallel'[\ =]* | *' -j'*) ;;
     *)
@@ -312,6 +314,7 @@ export HOP_NAME HOP_AGAIN
 next=$run/jobs/next.jsonl
 last=$run/jobs/last.jsonl
 script=$run/jobs/next.$form
+was=
 rm -f "$last"
 # make says 2 whatever went wrong; its last recipe leaves the status here.
 made=$run/jobs/make.status
@@ -339,10 +342,12 @@ while :; do
         left_open >"$next" || exit
         [ -s "$next" ] || break
     fi
-    if [ -e "$last" ] && cmp -s "$next" "$last"; then
+    size=$(wc -c <"$run/log.jsonl")
+    if [ -e "$last" ] && [ "$size" = "$was" ] && cmp -s "$next" "$last"; then
         die 1 "$run: hop-search still asks for configs that hop-schedule takes for done (is --eval-every 0? does --metric need --eval-train?)"
     fi
     cp "$next" "$last" || exit 1
+    was=$size
     schedule --as $form $quiet $verbose <"$next" >"$script" || exit
     schedule -q --as json <"$next" >>"$run/schedule.jsonl" || exit
     [ -n "$caught" ] && exit $((128 + caught))

@@ -43,15 +43,10 @@ is_net(const struct hop_json *model)
 static void
 warn_of_losses(const struct hop_method *method, const struct hop_search_in *in)
 {
-    /* These ask for the same configs whatever the results. */
-    static const char *const blind[] = {"grid", "random", "sobol"};
     const struct hop_dim *d;
     size_t i;
 
-    for (i = 0; i < HOP_LEN(blind); i++)
-        if (!strcmp(method->name, blind[i]))
-            return;
-    for (i = 0; i < in->space->n_all; i++) {
+    for (i = 0; i < in->space->n_all && !method->is_blind; i++) {
         d = in->space->all[i];
         if (!strcmp(d->key, "loss") && d->n_choices > 1 && in->trials->n &&
             !strcmp(in->objective.key, "loss"))
@@ -161,8 +156,10 @@ main(int argc, char **argv)
 {
     size_t i;
 
-    tool_init("hop-search", "Say which configs to train next (METHOD: grid, hyperband, tpe, ...), or "
-              "what a log has shown.", synopsis, search_rows, true, &argc, argv);
+    tool_init("hop-search",
+              "Say which configs to train next, rank those of a log, or narrow a space by it.\n"
+              "METHOD: grid, random, sobol, hyperband, asha, tpe, bohb, pbt.",
+              synopsis, search_rows, true, &argc, argv);
     if (argc < 2)
         tool_usage(NULL, "METHOD is missing");
     for (i = 0; i < HOP_LEN(commands) && strcmp(commands[i].name, argv[1]); i++)

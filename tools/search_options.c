@@ -29,6 +29,8 @@ struct hop_opt search_rows[] = {
      "tpe: joint, univariate, multivariate, hyperopt; asha: promote, stop", 0, 0, false},
     {"interval", 0, HOP_OPT_INT, &A.o.interval, "N",
      "pbt: iterations between generations (a tenth of all)", 1, 1e9, false},
+    {"inherit", 0, HOP_OPT_LIST, &A.inherited, "KEY",
+     "pbt: children have KEY from their parents; may be given again", 0, 0, false},
     {"parallel", 'j', HOP_OPT_INT, &A.o.parallel, "N", "configs to have in training at once (1)",
      1, HOP_MAX_CONFIGS, false},
     {"seed", 0, HOP_OPT_INT, &A.seed, "N", "seed of draws, and of training without one (1)", 0,
@@ -137,6 +139,7 @@ search_options_finish(void)
     struct hop_err e = {0};
 
     A.o.seed = (uint64_t)A.seed;
+    A.o.inherited = &A.inherited;
     check_prefix(A.o.prefix);
     if (A.want_less && A.want_more)
         tool_usage("--minimize", "contradicts --maximize");

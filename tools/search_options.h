@@ -11,6 +11,7 @@
 struct search_args {
     struct hop_search_options o; /* as methods read it, after search_options_finish */
     const char *metric, *of;
+    struct hop_opt_list inherited;
     int64_t seed, top;
     bool want_less, want_more, want_table, want_best;
     const char *by, *cost;

@@ -88,6 +88,18 @@ write_child(const struct hop_model *parent, const struct hop_model *child, int f
 }
 
 int
+hop_parent_graft(const struct hop_model *parent, const char *path, int64_t iteration,
+                 const struct hop_model *child, int fd, const char *where, struct hop_err *e)
+{
+    int rc;
+
+    if ((rc = check_progress(parent, path, iteration, e)) ||
+        (rc = check_tensors(parent, child, path, e)))
+        return rc;
+    return write_child(parent, child, fd, where, e);
+}
+
+int
 hop_parent_write(const char *run, const struct hop_model *child, int fd, const char *where,
                  struct hop_err *e)
 {
@@ -104,9 +116,7 @@ hop_parent_write(const char *run, const struct hop_model *child, int fd, const c
     if (access(path, F_OK) < 0 && errno == ENOENT) {
         rc = hop_fail(e, HOP_EBUSY, path, "it comes first", "there is no model file of the parent");
     } else if (!(rc = hop_model_open(path, true, &parent, e))) {
-        if (!(rc = check_progress(&parent, path, iteration, e)) &&
-            !(rc = check_tensors(&parent, child, path, e)))
-            rc = write_child(&parent, child, fd, where, e);
+        rc = hop_parent_graft(&parent, path, iteration, child, fd, where, e);
         hop_model_clear(&parent);
     }
     free(path);

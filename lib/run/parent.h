@@ -21,4 +21,9 @@ int hop_parent_of(const struct hop_json *config, const char *where, const char *
 int hop_parent_write(const char *run, const struct hop_model *child, int fd, const char *where,
                      struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_parent_graft - the same with the parent at hand; path: its name, for errors. */
+int hop_parent_graft(const struct hop_model *parent, const char *path, int64_t iteration,
+                     const struct hop_model *child, int fd, const char *where, struct hop_err *e)
+    HOP_MUSTUSE;
+
 #endif

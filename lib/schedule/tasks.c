@@ -335,6 +335,8 @@ read_one(struct reading *r, size_t i, struct hop_err *e)
         memset(todo, 0, in->data->n);
         return HOP_OK;
     }
+    if (in->ahead && t.until > t.visits / (int64_t)in->data->n_train + in->ahead)
+        t.until = t.visits / (int64_t)in->data->n_train + in->ahead;
     t.eval_todo = todo;
     r->of[r->out->n] = i;
     r->out->configs[r->out->n] = config;

@@ -213,6 +213,11 @@ make_columns(const struct hop_json *const *configs, size_t n, struct column **ou
         c->key = keys.keys[i];
         ++*n_out;
         rc = make_column(configs, n, c, e);
+        if (c->n_values < 2 && !rc) { /* those that lack it have that value */
+            free(c->level);
+            *c = (struct column){0};
+            --*n_out;
+        }
     }
     hop_columns_clear(&keys);
     return rc;

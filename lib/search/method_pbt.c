@@ -8,10 +8,12 @@
  *
  * Source: Jaderberg et al., "Population based training of neural networks", 2017; numbers as in Ray: each
  * parameter is drawn anew with probability 1/4, else 1.2 or 0.8 times what it was. Of lists of numbers
- * the neighbour is taken; all other choices stay the parent's, or its weights would not fit.
+ * the neighbour is taken; all other choices, and what --inherit names, stay the parent's, or its weights
+ * would not fit.
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "search/methods.h"
@@ -19,7 +21,7 @@
 
 enum { POPULATION = 20, N_INTERVALS = 10 };
 
-static const char *const takes[] = {"num-configs", "iterations", "interval", NULL};
+static const char *const takes[] = {"num-configs", "iterations", "interval", "inherit", NULL};
 
 struct child {
     size_t parent; /* its number; 0: none */
@@ -67,13 +69,25 @@ neighbour(const struct hop_dim *d, double value, bool is_up)
     return fmin(fmax(value + (is_up ? step : -step), low), high);
 }
 
+static bool
+is_inherited(const struct hop_search_in *in, const char *key)
+{
+    const struct hop_opt_list *keys = in->options->inherited;
+    size_t i;
+
+    for (i = 0; keys && i < keys->n; i++)
+        if (!strcmp(keys->v[i], key))
+            return true;
+    return false;
+}
+
 static double
 explore(const struct hop_search_in *in, const struct hop_dim *d, size_t number, double value)
 {
     bool is_up = hop_search_uniform(in, d->path, number, 1) < 0.5;
     double factor = is_up ? 1.2 : 0.8, x;
 
-    if (d->kind == HOP_DIM_CHOICE && !is_list_of_numbers(d))
+    if ((d->kind == HOP_DIM_CHOICE && !is_list_of_numbers(d)) || is_inherited(in, d->key))
         return value;
     if (hop_search_uniform(in, d->path, number, 2) < 0.25)
         return hop_dim_from_unit(d, hop_search_uniform(in, d->path, number, 3));
@@ -164,6 +178,22 @@ ask_all(const struct pbt *p, struct hop_search_out *out, struct hop_err *e)
 }
 
 static int
+check_inherited(const struct hop_search_in *in, struct hop_err *e)
+{
+    const struct hop_opt_list *keys = in->options->inherited;
+    size_t i, k;
+
+    for (i = 0; keys && i < keys->n; i++) {
+        for (k = 0; k < in->space->n_all && strcmp(in->space->all[k]->key, keys->v[i]); k++)
+            ;
+        if (k == in->space->n_all)
+            return hop_fail(e, HOP_EARG, "--inherit", NULL, "no parameter of %s is called \"%s\"",
+                            in->where, keys->v[i]);
+    }
+    return HOP_OK;
+}
+
+static int
 set_up(struct pbt *p, struct hop_err *e)
 {
     const struct hop_search_options *o = p->in->options;
@@ -188,8 +218,10 @@ next(const struct hop_search_in *in, struct hop_search_out *out, struct hop_err 
 {
     struct pbt p = {.in = in};
     int64_t at = 0;
-    int rc = set_up(&p, e);
+    int rc = check_inherited(in, e);
 
+    if (!rc)
+        rc = set_up(&p, e);
     while (!rc && at < p.R) {
         at = at + p.interval < p.R ? at + p.interval : p.R;
         if (!train(&p, at) || at == p.R)

@@ -41,4 +41,4 @@ next(const struct hop_search_in *in, struct hop_search_out *out, struct hop_err 
 }
 
 const struct hop_method hop_method_sobol = {"sobol", "configs that fill the space evenly", takes,
-                                            next, NULL};
+                                            next, NULL, true};

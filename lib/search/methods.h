@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/opt.h"
 #include "base/str.h"
 #include "format/json.h"
 #include "search/objective.h"
@@ -35,6 +36,7 @@ struct hop_search_options {
     const char *rule;    /* tpe: tpe.h's; asha: "promote" or "stop"; NULL = default */
     int64_t min_iterations; /* asha: no rung below; 0 = 1 */
     int64_t interval;    /* pbt: iterations between generations; 0 = the method's default */
+    const struct hop_opt_list *inherited; /* pbt: keys that children have from their parents; or NULL */
     int64_t repeats;     /* seeds per config, >= 1 */
     const char *prefix;  /* ids are PREFIX0001, ... */
     bool want_evidence;  /* tpe: configs of other searches in the log count, too (evidence.h) */
@@ -91,6 +93,7 @@ struct hop_method {
     int (*next)(const struct hop_search_in *in, struct hop_search_out *out, struct hop_err *e);
     /* --table: what the options alone make of the search, for people. NULL: it has none. */
     int (*table)(const struct hop_search_options *options, struct hop_str *out, struct hop_err *e);
+    bool is_blind; /* it asks for the same configs whatever their losses are */
 };
 extern const struct hop_method *const hop_methods[]; /* NULL-ended */
 extern const struct hop_method hop_method_grid;

@@ -119,7 +119,7 @@ add_col(struct layout *l, enum column c, bool is_wanted)
 static int
 lay_out(const struct hop_ranking *r, struct layout *l, struct hop_err *e)
 {
-    bool has_repeats = false, has_accuracy = false, has_loss = false;
+    bool has_repeats = false, has_accuracy = false, has_loss = false, is_accuracy, is_loss, is_own;
     int rc = hop_columns_make(r->configs, r->n_configs, &l->keys, e);
     size_t i;
 
@@ -130,13 +130,18 @@ lay_out(const struct hop_ranking *r, struct layout *l, struct hop_err *e)
         has_loss = has_loss || !isnan(r->v[i].val_loss);
     }
     hop_rank_metric(r, l->metric);
-    add_col(l, COL_VALUE, (strcmp(l->metric, "val.accuracy") && strcmp(l->metric, "val.loss") &&
-                           strcmp(l->metric, "train.accuracy")) || has_repeats);
-    add_col(l, COL_SE, has_repeats);
-    add_col(l, COL_REPEATS, has_repeats);
+    is_accuracy = !strcmp(l->metric, "val.accuracy");
+    is_loss = !strcmp(l->metric, "val.loss");
+    is_own = !is_accuracy && !is_loss && strcmp(l->metric, "train.accuracy");
+    add_col(l, COL_VALUE, is_own);
+    add_col(l, COL_SE, has_repeats && is_own);
     add_col(l, COL_VAL_ACC, has_accuracy || !has_loss);
+    add_col(l, COL_SE, has_repeats && is_accuracy);
     add_col(l, COL_VAL_LOSS, true);
+    add_col(l, COL_SE, has_repeats && is_loss);
     add_col(l, COL_TRAIN_ACC, has_accuracy || !has_loss);
+    add_col(l, COL_SE, has_repeats && !is_own && !is_accuracy && !is_loss);
+    add_col(l, COL_REPEATS, has_repeats);
     add_col(l, COL_GAP, r->objective.max_gap >= 0);
     add_col(l, COL_COST, r->o->want_pareto && strcmp(r->o->cost, "wall_s"));
     add_col(l, COL_ITER, true);

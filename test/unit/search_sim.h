@@ -240,10 +240,12 @@ sim_counting_ones_work(struct sim *s, uint64_t key, int64_t R, double target)
     struct hop_str had = {0}; /* " id:iterations " of what was trained last */
     double work = 0, loss, least = INFINITY, regret = INFINITY;
     int64_t until, before;
-    size_t i;
+    size_t i, n;
 
-    while (regret > target && hop_json_len(configs = sim_ask(s))) {
-        for (i = 0; i < hop_json_len(configs) && regret > target; i++) {
+    for (n = 1; regret > target && n;) {
+        configs = sim_ask(s);
+        n = hop_json_len(configs);
+        for (i = 0; i < n && regret > target; i++) {
             const struct hop_json *c = hop_json_at(configs, i);
             const char *at = NULL, *found;
             char id[100];

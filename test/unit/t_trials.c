@@ -19,7 +19,8 @@ static const char *const lines[] = {
     " { \"a\" : 0 , \"b\":-0,\"c\":0.5E2 ,\"\":\"\",\"long\":123456789012345678 } ",
     "{\"a\":\"caf\\u00e9\",\"b\":[1,2,{\"c\":3}],\"d\":{\"e\":\"f\"},\"g\":1e300,\"h\":99999999999}",
     "{}",
-    "{\"k\":\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xed\x9f\xbf\",\"n\":1}"};
+    "{\"k\":\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \xed\x9f\xbf\",\"n\":1}",
+    "{\"a\":99999999999999999999}", "{\"a\":9223372036854775808,\"b\":1e999}"};
 
 /* Is what the scanner found what the library found? */
 static bool
