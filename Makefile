@@ -82,8 +82,8 @@ BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
 UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
 UNIT += $(CUDA_UNIT)
 EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
-# bench_peak is written for oneDNN 2.
-BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(filter-out $(if $(filter 2,$(DNNL_MAJOR)),,%/bench_peak.c),$(wildcard test/bench/*.c)))
+# bench_peak is written for oneDNN 2, bench_wino for the device cpu.
+BENCHES := $(patsubst test/bench/%.c,$B/bench/%,$(filter-out $(if $(filter 2,$(DNNL_MAJOR)),,%/bench_peak.c) $(if $(DNNL),,%/bench_wino.c),$(wildcard test/bench/*.c)))
 SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/bench/*.sh test/gpu/*.sh)
 
 .DEFAULT_GOAL := all

@@ -2,7 +2,8 @@
 # Where the time of a training step goes: every primitive of the device cpu with its time, GFLOP/s and
 # share of the peak that bench_peak finds in the same minute, as JSON lines, the slowest first, then
 # one line for the whole step; the same as a table on stderr. FLOPs are those of the direct
-# algorithm, with the taps that padding skips, so Winograd may pass 1.
+# algorithm, with the taps that padding skips, so Winograd may pass 1. Our own Winograd convolutions are
+# measured one by one (bench_wino), without what the rest of the step does to the caches.
 # BENCH_NETS (cifar10-cnn1 cifar10-cnn2), BENCH_BATCH (128), BENCH_THREADS (1), BENCH_PRECISIONS (fp32
 # bf16). Skipped without jq or oneDNN 2, for which bench_peak is written.
 cd "$(dirname "$0")/../.." || exit 1
@@ -19,8 +20,12 @@ trap 'rm -f "$lines"' EXIT
 for precision in ${BENCH_PRECISIONS:-fp32 bf16}; do
     for net in ${BENCH_NETS:-cifar10-cnn1 cifar10-cnn2}; do
         peak=$("$build/bench/bench_peak" "$threads" | jq ".gflop_per_s.$precision") || exit 1
-        ONEDNN_VERBOSE=1 DNNL_VERBOSE=1 "$build/bench/bench_train" "share/nets/$net.json" "$net" cpu \
-            "$batch" "$threads" 2 $steps "$precision" 2>/dev/null |
+        {
+            [ "$precision" != fp32 ] ||
+                "$build/bench/bench_wino" "share/nets/$net.json" "$batch" "$threads"
+            ONEDNN_VERBOSE=1 DNNL_VERBOSE=1 "$build/bench/bench_train" "share/nets/$net.json" "$net" \
+                cpu "$batch" "$threads" 2 $steps "$precision" 2>/dev/null
+        } |
             awk -F, -v net="$net" -v precision="$precision" -v batch="$batch" -v threads="$threads" \
                 -v peak="$peak" -v steps=$((3 * steps)) '
             # the number after a key of a shape such as mb128_ic32oc64_ih16oh16kh3..., else 1
@@ -28,7 +33,12 @@ for precision in ${BENCH_PRECISIONS:-fp32 bf16}; do
                 if (!match(shape, key "[0-9]+")) return 1
                 return substr(shape, RSTART + length(key), RLENGTH - length(key)) + 0
             }
-            /^(onednn|dnnl)_verbose,exec,cpu,/ {
+            /^(onednn|dnnl|hop)_verbose,exec,cpu,/ {
+                if ($1 == "hop_verbose") { # of one step, a slice for all
+                    $NF *= steps
+                    all_of = steps * batch / dim($(NF - 1), "mb")
+                } else
+                    all_of = 1
                 shape = $(NF - 1)
                 gflop = 0
                 if ($4 == "convolution")
@@ -39,6 +49,7 @@ for precision in ${BENCH_PRECISIONS:-fp32 bf16}; do
                     gflop = 2e-9 * dim(shape, "mb") * dim(shape, "ic") * dim(shape, "ih") * \
                         dim(shape, "iw") * dim(shape, "oc")
                 key = $4 "|" $5 "|" $6 "|" shape
+                gflop *= all_of
                 ms[key] += $NF
                 all[key] += gflop
                 total_ms += $NF

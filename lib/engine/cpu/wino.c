@@ -10,6 +10,7 @@ enum {
     ROWS = 8,    /* rows of a product made at once, with ... */
     PANEL = 32,  /* ... as many columns; the last panel may be half as wide */
     WHOLE = 56,  /* tiles of a block of the weights' gradient */
+    FAR = 1 << 19, /* floats of input and output that do not stay in the last cache */
     SPARE = 16   /* floats between points, lest all fall on the same sets of the cache */
 };
 
@@ -288,6 +289,73 @@ output_tile(const struct hop_cpu_wino *s, const float *m, size_t step, const str
     }
 }
 
+/* What tiles will read, asked for a few lines of the cache at a time while products of matrices are made:
+ * memory has nothing else to do then, and tiles come too short a way along each row for the processor
+ * to foresee them. */
+struct ahead {
+    const float *x; /* [n][blocks][h][w][16] */
+    int64_t blocks, h, w, below; /* below: of a tile's first output lies the first row that is new */
+    struct grid g;
+    int64_t row, last, b, i; /* row of tiles; block of channels; 0 to 3 in the tile */
+    const float *at, *end;   /* what is left of a row of pixels */
+    int64_t each;            /* lines at a time */
+};
+
+/* Of the n tiles from t0 on, in n_times times. */
+static struct ahead
+ahead(const struct hop_cpu_wino *s, bool is_output, const float *x, int64_t t0, int64_t n,
+      int64_t n_times)
+{
+    struct ahead a = {.x = x, .g = grid(s)};
+
+    a.blocks = (is_output ? s->k : s->c) / L;
+    a.h = is_output ? s->p : s->h;
+    a.w = is_output ? s->q : s->w;
+    a.below = is_output ? 0 : 2 - s->top;
+    n = a.g.n - t0 < n ? a.g.n - t0 : n;
+    a.row = t0 / a.g.cols;
+    a.last = n > 0 ? (t0 + n - 1) / a.g.cols : -1;
+    a.i = -1;
+    a.each = (4 * a.blocks * (a.last - a.row + 1) * a.w + n_times - 1) / n_times;
+    if (s->n * (s->c * s->h * s->w + s->k * s->p * s->q) < FAR)
+        a.last = -1;
+    return a;
+}
+
+/* The next row of pixels; false: there is none. */
+static bool
+ahead_row(struct ahead *a)
+{
+    int64_t y;
+
+    if (++a->i == 4) {
+        a->i = 0;
+        if (++a->b == a->blocks) {
+            a->b = 0;
+            a->row++;
+        }
+    }
+    y = a->row % a->g.rows * 4 + a->i + a->below;
+    a->at = a->x + ((a->row / a->g.rows * a->blocks + a->b) * a->h + y) * a->w * L;
+    a->end = y < a->h ? a->at + a->w * L : a->at;
+    return a->row <= a->last;
+}
+
+ALWAYS void
+ahead_some(struct ahead *a)
+{
+    for (int64_t n = a->row <= a->last ? a->each : 0; n > 0;) {
+        if (a->at == a->end) {
+            if (!ahead_row(a))
+                return;
+            continue;
+        }
+        __builtin_prefetch(a->at, 0, 2);
+        a->at += L;
+        n--;
+    }
+}
+
 /* ---- 3 kernels ---- */
 
 static size_t
@@ -406,18 +474,27 @@ PRODUCT(product_1, 1)
 
 /* m [n][k] = v [n][c] * u, n a multiple of ROWS. */
 WIDE static void
-multiply(const struct hop_cpu_wino *s, int64_t n, const float *v, const float *u, float *m)
+multiply(const struct hop_cpu_wino *s, int64_t n, const float *v, const float *u, float *m,
+         struct ahead next[2])
 {
     for (int64_t k = 0; k < s->k; k += PANEL) {
         const float *panel = u + k * s->c;
 
-        if (s->k - k >= PANEL)
-            for (int64_t t = 0; t < n; t += ROWS)
+        for (int64_t t = 0; t < n; t += ROWS) {
+            if (s->k - k >= PANEL)
                 product_2(s->c, v + t * s->c, s->c, panel, m + t * s->k + k, s->k);
-        else
-            for (int64_t t = 0; t < n; t += ROWS)
+            else
                 product_1(s->c, v + t * s->c, s->c, panel, m + t * s->k + k, s->k);
+            ahead_some(&next[0]);
+            ahead_some(&next[1]);
+        }
     }
+}
+
+static int64_t
+n_panels(const struct hop_cpu_wino *s)
+{
+    return (s->k + PANEL - 1) / PANEL;
 }
 
 /* Tiles of a block: so many that both products and factors of all points fit the cache. */
@@ -434,7 +511,9 @@ forward_block(const struct hop_cpu_wino *s, int64_t t0, int64_t n, int64_t most,
 {
     size_t step_v = (size_t)(most * s->c + SPARE), step_m = (size_t)(most * s->k + SPARE);
     float *v = room, *m = room + POINTS * step_v;
-    int64_t hw = s->h * s->w * L, pq = s->p * s->q * L;
+    int64_t hw = s->h * s->w * L, pq = s->p * s->q * L, n_rows = (n + ROWS - 1) / ROWS * ROWS;
+    struct ahead next[] = {ahead(s, true, y, t0, n, POINTS * n_panels(s) * n_rows / ROWS),
+                           ahead(s, false, x, t0 + n, n, POINTS * n_panels(s) * n_rows / ROWS)};
     struct grid g = grid(s);
     struct tile t;
 
@@ -444,8 +523,7 @@ forward_block(const struct hop_cpu_wino *s, int64_t t0, int64_t n, int64_t most,
             input_tile(s, x + (t.n * (s->c / L) + b) * hw, &t, v + i * s->c + b * L, step_v);
     }
     for (size_t i = 0; i < POINTS; i++)
-        multiply(s, (n + ROWS - 1) / ROWS * ROWS, v + i * step_v, u + (int64_t)i * s->c * s->k,
-                 m + i * step_m);
+        multiply(s, n_rows, v + i * step_v, u + (int64_t)i * s->c * s->k, m + i * step_m, next);
     for (int64_t i = 0; i < n; i++) {
         t = tile(&g, t0 + i);
         for (int64_t b = 0; b < s->k / L; b++) {
@@ -507,17 +585,20 @@ PRODUCT_T(product_t_1, 1)
 
 /* sums (panels, as kernels) += v' [n][c]' * d [n][k] */
 WIDE static void
-multiply_t(const struct hop_cpu_wino *s, int64_t n, const float *v, const float *d, float *sums)
+multiply_t(const struct hop_cpu_wino *s, int64_t n, const float *v, const float *d, float *sums,
+           struct ahead next[2])
 {
     for (int64_t k = 0; k < s->k; k += PANEL) {
         float *panel = sums + k * s->c;
 
-        if (s->k - k >= PANEL)
-            for (int64_t c = 0; c < s->c; c += ROWS)
+        for (int64_t c = 0; c < s->c; c += ROWS) {
+            if (s->k - k >= PANEL)
                 product_t_2(n, v + c, s->c, d + k, s->k, panel + c * PANEL);
-        else
-            for (int64_t c = 0; c < s->c; c += ROWS)
+            else
                 product_t_1(n, v + c, s->c, d + k, s->k, panel + c * L);
+            ahead_some(&next[0]);
+            ahead_some(&next[1]);
+        }
     }
 }
 
@@ -601,6 +682,11 @@ add_blocks(const struct hop_cpu_wino *s, const struct sums *at, const float *x, 
 
     for (int64_t t0 = 0; t0 < g.n; t0 += WHOLE) {
         int64_t n = g.n - t0 < WHOLE ? g.n - t0 : WHOLE;
+        int64_t n_mine = (n + omp_get_num_threads() - 1) / omp_get_num_threads();
+        int64_t mine = t0 + n + n_mine * omp_get_thread_num();
+        int64_t n_times = POINTS * n_panels(s) * s->c / ROWS / omp_get_num_threads();
+        struct ahead next[] = {ahead(s, false, x, mine, n_mine, n_times),
+                               ahead(s, true, dy, mine, n_mine, n_times)};
 
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < n; i++)
@@ -609,7 +695,7 @@ add_blocks(const struct hop_cpu_wino *s, const struct sums *at, const float *x, 
         for (int64_t i = 0; i < POINTS + 1; i++) {
             if (i < POINTS)
                 multiply_t(s, n, at->v + (size_t)i * at->step_v, at->d + (size_t)i * at->step_d,
-                           at->points + i * s->c * s->k);
+                           at->points + i * s->c * s->k, next);
             else if (dbias)
                 add_biases(n, s->k, at->bias, dbias);
         }
