@@ -173,3 +173,29 @@ END
     [[ $output != *hop-cuda.so* ]]
     [[ $output == *"no CUDA Toolkit: no device cuda"* ]]
 }
+
+@test "the scripts of make check-gpu and bench-gpu, over the plugin of host memory" {
+    export HOP_PLUGINS=$HOP_BUILD/test/plugin HOP_GPU_RESULTS=$PWD/results HOP_GPU_PATIENCE=3
+    cd "$ROOT"
+    long() { [ -n "${HOP_SLOW-}" ] && echo "$@"; }
+    CHECK_NETS=shapes-mlp CHECK_PICTURES=12 HOP_GPU_PARTS="same_bits $(long same_search)" run -0 sh test/gpu/check.sh
+    [[ $output == *"check.sh: 0 parts failed"* ]]
+    [ "$(grep -c 'shapes-mlp [fbt][pf][0-9]*: want [0-9a-f]*, cuda *22 [0-9a-f]* $' <<<"$output")" -eq 3 ]
+    BENCH_NETS=shapes-mlp BENCH_BATCHES=16 BENCH_PICTURES=12 BENCH_PASSES=1 HOP_GPU_PARTS="start_up throughput $(long search)" run -0 sh test/gpu/bench.sh
+    [[ $output == *"bench.sh: 0 parts failed"* ]]
+    # what was shown is what was kept, all of it JSON
+    [ -z "${HOP_SLOW-}" ] || jq -es 'map(select(.bench == "search")) | .[0].visits == 256 and .[0].of_net_alone > 0' "$HOP_GPU_RESULTS/gpu-host.jsonl"
+    jq -es 'map(select(.hop == "worker/1")) | length == 2 and all(.slots >= 1)' "$HOP_GPU_RESULTS/gpu-host.jsonl"
+    jq -es 'map(select(.bench == "start")) | length == 4' "$HOP_GPU_RESULTS/gpu-host.jsonl"
+}
+
+@test "no GPU: check-gpu and bench-gpu say so and leave nothing" {
+    needs_no_gpu
+    export HOP_GPU_RESULTS=$PWD/results
+    unset HOP_PLUGINS
+    for script in check bench; do
+        run -0 sh "$ROOT/test/gpu/$script.sh"
+        [[ $output == "$script.sh: skipped: no usable GPU: "* ]]
+        [ ! -e results ]
+    done
+}
