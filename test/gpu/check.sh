@@ -85,7 +85,7 @@ END
 }
 
 conformance() { HOP_TEST_DEVICE=$device sh test/run-unit.sh "$build/test/t_conformance"; }
-device() { HOP_TEST_DEVICE=$device sh test/run-unit.sh "$build/test/t_device"; }
+device() { HOP_TEST_DEVICE=$device sh test/run-unit.sh "$build/test/t_device" "$build/test/t_slots"; }
 convolutions() { sh test/run-unit.sh "$build/test/t_conv_gpu"; }
 
 if [ -n "${HOP_GPU_PART-}" ]; then
