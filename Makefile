@@ -169,7 +169,7 @@ $B/ref64/%.o: lib/engine/ref/%.c $B/flags
 	$(call say,CC,$@)
 	$Q$(CC) $(HOP_CFLAGS) $(CFLAGS) $(FAST_CFLAGS) -DHOP_REAL_DOUBLE $(CPPFLAGS) -MMD -MP -c -o $@ $<
 $B/test/t_gradient: $(REF64_OBJ)
-$B/test/t_conformance $B/test/t_cuda $B/test/t_device: $B/libhop-cuda-host.a
+$B/test/t_conformance $B/test/t_cuda $B/test/t_device $B/test/t_slots: $B/libhop-cuda-host.a
 
 $B/test/%: $B/test/unit/%.o $B/libhop-engine.a $B/libhop.a
 	@mkdir -p $(@D)

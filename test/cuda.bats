@@ -173,3 +173,54 @@ END
     [[ $output != *hop-cuda.so* ]]
     [[ $output == *"no CUDA Toolkit: no device cuda"* ]]
 }
+
+@test "slots: a search with three visits at a time in one process is the search with one, and the one without" {
+    export HOP_PLUGINS=$HOP_BUILD/test/plugin XDG_RUNTIME_DIR=$PWD/rt
+    mkdir rt
+    tiny_data 2
+    tiny_net
+    echo '{"model":"net.json","optimizer":["sgd","adam"],"lr":[0.1,0.01],"batch_size":16}' >space.json
+    line='"name":"gpu","device":"cuda","precision":"bf16"'
+    echo "{$line,\"slots\":3,\"keep\":\"60s\"}" >three
+    echo "{$line,\"keep\":\"60s\"}" >one
+    echo "{$line}" >cold
+    for w in three one cold; do
+        hop-run -q -o "run.$w" --data data -w $w --same-fingerprint grid --iterations 2 space.json >board.$w
+        jq -r 'select(.hop == "train/1") | [.id, .visit, .digest, .fingerprint] | @tsv' run.$w/log.jsonl | sort >log.$w
+        hop-train --stop
+    done
+    [ "$(wc -l <log.cold)" -eq 16 ]
+    cmp log.three log.cold
+    cmp log.one log.cold
+    grep -q 'cuda-host fast sm_90 1 loops 1 plans [0-9a-f]* bf16$' log.cold
+    # from now on in other numbers: said
+    echo '{"name":"gpu","device":"ref"}' >other
+    run --separate-stderr -0 hop-schedule --data data --run run.cold --workers other --iterations 3 --as plan <run.cold/configs.jsonl
+    [[ $stderr == *"hop between 2 kinds of numbers"*"cuda-host fast sm_90 1 loops 1 bf16 (gpu"*"exact (gpu)"* ]]
+}
+
+@test "the scripts of make check-gpu and bench-gpu, over the plugin of host memory" {
+    export HOP_PLUGINS=$HOP_BUILD/test/plugin HOP_GPU_RESULTS=$PWD/results HOP_GPU_PATIENCE=3
+    cd "$ROOT"
+    long() { [ -n "${HOP_SLOW-}" ] && echo "$@"; }
+    CHECK_NETS=shapes-mlp CHECK_PICTURES=12 HOP_GPU_PARTS="same_bits $(long same_search)" run -0 sh test/gpu/check.sh
+    [[ $output == *"check.sh: 0 parts failed"* ]]
+    [ "$(grep -c 'shapes-mlp [fbt][pf][0-9]*: want [0-9a-f]*, cuda *22 [0-9a-f]* $' <<<"$output")" -eq 3 ]
+    BENCH_NETS=shapes-mlp BENCH_BATCHES=16 BENCH_PICTURES=12 BENCH_PASSES=1 HOP_GPU_PARTS="start_up throughput $(long search)" run -0 sh test/gpu/bench.sh
+    [[ $output == *"bench.sh: 0 parts failed"* ]]
+    # what was shown is what was kept, all of it JSON
+    [ -z "${HOP_SLOW-}" ] || jq -es 'map(select(.bench == "search")) | .[0].visits == 256 and .[0].of_net_alone > 0' "$HOP_GPU_RESULTS/gpu-host.jsonl"
+    jq -es 'map(select(.hop == "worker/1")) | length == 2 and all(.slots >= 1)' "$HOP_GPU_RESULTS/gpu-host.jsonl"
+    jq -es 'map(select(.bench == "start")) | length == 4' "$HOP_GPU_RESULTS/gpu-host.jsonl"
+}
+
+@test "no GPU: check-gpu and bench-gpu say so and leave nothing" {
+    needs_no_gpu
+    export HOP_GPU_RESULTS=$PWD/results
+    unset HOP_PLUGINS
+    for script in check bench; do
+        run -0 sh "$ROOT/test/gpu/$script.sh"
+        [[ $output == "$script.sh: skipped: no usable GPU: "* ]]
+        [ ! -e results ]
+    done
+}

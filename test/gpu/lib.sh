@@ -2,13 +2,16 @@
 # ends with status 0.
 #
 # HOP_BUILD; HOP_GPU_RESULTS: the folder of results (test/bench/results); HOP_GPU_DEVICE: another device
-# (cpu, ref): a rehearsal of the scripts where there is no GPU, which leaves no results.
+# (cpu, ref), or HOP_PLUGINS with another device cuda (test/plugin in the build folder): a rehearsal of the
+# scripts where there is no GPU. HOP_GPU_PARTS: only these parts. HOP_GPU_PATIENCE (1): times as long as planned.
 cd "$(dirname "$0")/../.." || exit 1
 root=$PWD
 build=$(cd "${HOP_BUILD:-build}" && pwd) || exit 1
 me=${0##*/}
 device=${HOP_GPU_DEVICE:-cuda}
-export PATH="$build/bin:$PATH" HOP_SHARE="$root/share" HOP_PLUGINS="$build/lib/hop"
+is_real= # a GPU
+[ "$device" != cuda ] || [ -n "${HOP_PLUGINS-}" ] || is_real=1
+export PATH="$build/bin:$PATH" HOP_SHARE="$root/share" HOP_PLUGINS="${HOP_PLUGINS:-$build/lib/hop}"
 n_failed=0
 
 # note JSON: a line of results, also shown.
@@ -21,8 +24,9 @@ note()
 # again (HOP_GPU_PART); its output is shown, lines of JSON are results; a line says how it went.
 part()
 {
+    case " ${HOP_GPU_PARTS:-$2} " in *" $2 "*) ;; *) return ;; esac
     begin=$(date +%s%N)
-    HOP_GPU_PART=$2 timeout -k 5 "$1" sh "$root/test/gpu/$me" >"$dir/out" 2>&1
+    HOP_GPU_PART=$2 timeout -k 5 $(($1 * ${HOP_GPU_PATIENCE:-1})) sh "$root/test/gpu/$me" >"$dir/out" 2>&1
     status=$?
     while IFS= read -r line; do
         case $line in
@@ -59,7 +63,7 @@ if [ -z "$probe" ] && [ "$device" = cuda ]; then
 fi
 gpu=$(printf '%s\n' "$probe" | sed -n 's/.*"gpu":"\([^"]*\)".*/\1/p' | tr -cs 'A-Za-z0-9\n' - | tr '[:upper:]' '[:lower:]')
 results=/dev/null
-if [ "$device" = cuda ]; then
+if [ -n "$is_real" ] || { [ "$device" = cuda ] && [ -n "${HOP_GPU_RESULTS-}" ]; }; then
     mkdir -p "${HOP_GPU_RESULTS:=$root/test/bench/results}"
     results=$HOP_GPU_RESULTS/gpu-${gpu:-unknown}.jsonl
 fi

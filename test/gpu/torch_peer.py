@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""torch_peer.py NET BATCH VARIANT SECONDS - training speed of PyTorch on a GPU: one JSON line.
+"""torch_peer.py NET BATCH VARIANT[,VARIANT...] SECONDS - training speed of PyTorch on a GPU: a JSON line each.
 
 VARIANT: fp32 (TF32 on), bf16 (autocast, channels_last), with -graph (a captured step), -compile
 (torch.compile, reduce-overhead). The same work as bench_train: random pictures in the GPU's memory,
@@ -20,8 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from torch_peer import layers  # noqa: E402
 
 
-def main():
-    name, batch, variant, seconds = sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4])
+def measure(name, batch, variant, seconds):
     precision, *how = variant.split("-")
     torch.manual_seed(1)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
@@ -71,9 +70,10 @@ def main():
         "hop": "bench/1", "bench": "train", "peer": "torch " + torch.__version__, "device": "cuda",
         "variant": variant, "net": name, "batch": batch, "ready_s": round(ready_s, 3),
         "images_per_s": round(statistics.median(rates), 1), "min": round(min(rates), 1),
-        "max": round(max(rates), 1), "repeats": 3}))
+        "max": round(max(rates), 1), "repeats": 3}), flush=True)
 
 
 if len(sys.argv) != 5:
     sys.exit(__doc__)
-main()
+for each in sys.argv[3].split(","):
+    measure(sys.argv[1], int(sys.argv[2]), each, float(sys.argv[4]))

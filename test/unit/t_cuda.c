@@ -439,6 +439,59 @@ test_fast_steps(void)
     hop_net_free(net);
 }
 
+struct heard {
+    int64_t n_calls, last, end_at; /* end_at: the call that says stop; 0: none */
+    bool is_rising;
+};
+
+static bool
+hear(void *arg, int64_t n_done, int64_t n_total)
+{
+    struct heard *h = arg;
+
+    h->is_rising = h->is_rising && n_done > h->last && n_done <= n_total;
+    h->last = n_done;
+    return ++h->n_calls != h->end_at;
+}
+
+/* 200 batches: told of on the way; told to end, it ends on the way, with nothing in flight; nothing but
+ * waiting is different. */
+static void
+test_progress(void)
+{
+    struct hop_net *net = make_net("7", DENSE(4, relu));
+    struct hop_plan_spec spec = make_spec(net, 4, "sgd", "{}");
+    struct test_data x = make_data(net, 803, 22);
+    struct hop_state s = make_state(net, spec.optim, 5), plain = make_state(net, spec.optim, 5);
+    struct heard heard = {.is_rising = true};
+    struct hop_pass pass = {.visit = 1, .progress = hear, .progress_arg = &heard}, silent = {.visit = 1};
+    struct hop_cuda_host_counts a, b;
+    struct test_run t = start(dev, &spec, &x);
+    struct hop_result r;
+    struct hop_err e = {0};
+
+    if (dev->load(t.p, &plain, &e) || dev->train(t.p, t.x, &silent, &r, &e) ||
+        dev->store(t.p, &plain, &e) || dev->load(t.p, &s, &e) ||
+        dev->train(t.p, t.x, &pass, &r, &e) || dev->store(t.p, &s, &e))
+        die("train", &e);
+    ok(heard.n_calls == 6 && heard.is_rising && heard.last == 803 &&
+           !memcmp(s.weights, plain.weights, net->n_params * sizeof(float)),
+       "progress: %lld calls in a pass of 201 batches, the same bits", (long long)heard.n_calls);
+    heard = (struct heard){.end_at = 2, .is_rising = true};
+    a = hop_cuda_host_counts;
+    ok(dev->train(t.p, t.x, &pass, &r, &e) == HOP_EBUSY && heard.n_calls == 2 && heard.last == 256,
+       "told to end at the second call, it ends");
+    b = hop_cuda_host_counts;
+    ok(b.n_graph_launches - a.n_graph_launches <= 4 * 32, "%lld of 201 batches were begun",
+       (long long)(b.n_graph_launches - a.n_graph_launches));
+    hop_err_clear(&e);
+    stop(&t);
+    clear_state(&s);
+    clear_state(&plain);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
 /* Exact plans have one fingerprint; fast ones that of the GPU, the libraries and what these chose. */
 static void
 test_fingerprints(void)
@@ -531,6 +584,7 @@ main(void)
     test_failures("fp32");
     test_failures("bf16");
     test_fast_steps();
+    test_progress();
     test_fingerprints();
     test_refusal();
     test_optimizers();
