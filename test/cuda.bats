@@ -164,7 +164,7 @@ END
     tiny_data 1
     tiny_net
     hop-schedule --data data --workers workers <<<"$TINY" | jq -se 'map(select(.hop == "visit/1")) | length > 0'
-    run_err 2 'unexpected operand' hop-schedule probe more
+    run_err 1 'more: cannot open' hop-schedule probe more
 }
 
 @test "make without CUDA: no nvcc, no plugin, --version says so" {

@@ -273,7 +273,7 @@ begin()
 # until_done RUN N: N visits are in the log, or the run has ended.
 until_done()
 {
-    for _ in $(seq 400); do
+    for _ in $(seq 2400); do
         [ "$(cat "$1/log.jsonl" 2>/dev/null | grep -c '"train/1"')" -lt "$2" ] || return 0
         kill -0 $pid 2>/dev/null || return 0
         sleep 0.05
