@@ -319,6 +319,11 @@ goes_on()
     for id in c0001 fine-0001; do echo '{"hop":"eval/1","id":"'$id'","iteration":1,"split":"val","loss":1}'; done >>both
     [ "$(hop-search -q random -c 2 s.json <both | jq -r .id)" = c0002 ]
     [ "$(hop-search -q random -c 2 --seed 5 --prefix fine- s.json <both | jq -r .id)" = fine-0002 ]
+    # nor what the other was evaluated on, and by what
+    { cat log log2; for id in c0001 c0002; do echo '{"hop":"eval/1","id":"'$id'","iteration":1,"split":"train","loss":1}'; done; } >both
+    [ -z "$(hop-search -q random -c 2 s.json <both)" ]
+    echo '{"hop":"eval/1","id":"fine-0001","iteration":1,"split":"val","loss":1,"accuracy":0.5}' >>both
+    [ -z "$(hop-search -q random -c 2 s.json <both)" ]
     run_err 2 'prefix: "a9" is not' hop-search random --prefix a9 s.json </dev/null
     run_err 2 'prefix: "a/b" is not' hop-search random --prefix a/b s.json </dev/null
 }

@@ -20,6 +20,7 @@ struct hop_search_store {
     struct hop_point *points;   /* all curves */
     size_t n, n_points, cap_points;
     bool *is_given_up;          /* [n] by the median */
+    struct hop_trials own;      /* those of in->trials that are this search's; v alone is ours */
 };
 
 static const struct hop_result unknown = {.state = HOP_RESULT_UNKNOWN};
@@ -79,7 +80,7 @@ is_evaluated(const struct hop_search_in *in, const struct hop_trial *t, int64_t 
     size_t i;
 
     if (!*in->options->objective.metric.name)
-        return t && hop_trial_is_done(in->trials, t, until);
+        return t && hop_trial_is_done(&in->store->own, t, until);
     for (i = 0; t && i < t->n_entries; i++)
         if (t->entries[i].i_split == in->objective.i_split && in->objective.i_split >= 0 &&
             t->entries[i].iteration >= until)
@@ -198,6 +199,32 @@ make_results(struct hop_search_in *in, struct hop_err *e)
     return HOP_OK;
 }
 
+/* What splits and metrics there are is not for other searches in the log to say. */
+static int
+find_own(struct hop_search_in *in, struct hop_err *e)
+{
+    struct hop_search_store *s = in->store;
+    const struct hop_trial *t;
+    int64_t repeat;
+    size_t number, i;
+
+    s->own = *in->trials;
+    s->own.n = 0;
+    s->own.has_val = false;
+    if (!(s->own.v = hop_alloc(in->trials->n, sizeof *s->own.v, e)))
+        return HOP_ENOMEM;
+    for (i = 0; i < in->trials->n; i++) {
+        t = &in->trials->v[i];
+        if (!read_id(in, t->id, &number, &repeat))
+            continue;
+        s->own.v[s->own.n++] = *t;
+        s->own.has_val = s->own.has_val || t->has_val;
+        if (number > s->n)
+            s->n = number;
+    }
+    return HOP_OK;
+}
+
 int
 hop_results_make(struct hop_search_in *in, struct hop_err *e)
 {
@@ -211,11 +238,10 @@ hop_results_make(struct hop_search_in *in, struct hop_err *e)
     in->n_results = 0;
     if (!(in->store = s = hop_alloc(1, sizeof *s, e)))
         return HOP_ENOMEM;
-    if ((rc = hop_objective_bind(&in->objective, in->trials, e)))
+    if ((rc = find_own(in, e)) ||
+        (rc = hop_objective_bind(&in->objective,
+                                 in->options->want_evidence ? in->trials : &s->own, e)))
         return rc;
-    for (i = 0; i < in->trials->n; i++)
-        if (read_id(in, in->trials->v[i].id, &number, &repeat) && number > s->n)
-            s->n = number;
     s->results = hop_alloc(s->n, sizeof *s->results, e);
     s->trials = hop_alloc(s->n * n_repeats, sizeof *s->trials, e);
     s->x = hop_alloc(s->n * in->space->n_all, sizeof *s->x, e);
@@ -238,6 +264,7 @@ hop_results_clear(struct hop_search_in *in)
 
     if (!s)
         return;
+    free(s->own.v);
     free(s->results);
     free(s->trials);
     free(s->x);

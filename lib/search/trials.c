@@ -304,7 +304,8 @@ add_entry(struct hop_trials *t, const struct line *l, const struct hop_flat *f, 
     if (l->kind == EVAL) {
         if (!l->split || l->split->kind != 's')
             return HOP_OK;
-        t->has_val = t->has_val || hop_flat_is(l->split, "val");
+        trial->has_val = trial->has_val || hop_flat_is(l->split, "val");
+        t->has_val = t->has_val || trial->has_val;
         if (hop_flat_find(f, "shard"))
             return HOP_OK; /* a part */
         if ((entry.i_split = split_number(s, l->split, e)) < 0)
