@@ -204,6 +204,22 @@ END
     sed -n 5p <<<"$output" | jq -e '.probe | has("shards") | not'
 }
 
+@test "hop-verify trains where the shards lie" {
+    hop-shard -q --push workers data >/dev/null
+    tiny_net
+    tiny_config x | sed 's/"until":2/"until":1/' >config
+    hop-schedule -q --data data --workers workers --run run --as sh <config | sh 2>err
+    mkdir only && cp data/manifest.json only/
+    # of the shards none is here but its own two
+    cp data/train-003.safetensors data/val-001.safetensors only/
+    run --separate-stderr -1 hop-verify -q --data only run x
+    sed -i "s|{\"name\":\"here\"|&,\"folder\":\"$PWD/data\"|" workers
+    hop-verify -q --data only --workers workers run x | jq -e '.status == "equal" and .visits == 4'
+    sed 's/"-p","[0-9]*"/"-p","1"/' workers >away
+    run --separate-stderr -75 hop-verify -q --data only --workers away run x
+    [[ $stderr == *"x visit "*"exit status 255"* ]]
+}
+
 @test "names that a shell would mind" {
     odd="$HOSTS/a/it's \$(touch pwned) \"quoted\"
 -x"
