@@ -154,7 +154,7 @@ $B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tool
 $B/bin/hop-verify: $B/tools/weights.o
 $B/bin/hop-shard: $B/tools/check_data.o $B/tools/push.o
 $B/bin/hop-schedule: $B/tools/advise.o $B/tools/probe_workers.o $B/tools/scene.o
-$B/bin/hop-search: $B/tools/search_options.o
+$B/bin/hop-search: $B/tools/search_options.o $B/tools/search_select.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)

@@ -407,6 +407,21 @@ bad_workers()
     run_err 2 'workers: "0" is out of range' schedule --workers 0 <configs.jsonl
 }
 
+@test "a manifest that has fewer shards than there are is refused" {
+    cp data/manifest.json full
+    jq -c '.splits.train.shards |= .[:2]' full >data/manifest.json
+    run_err 1 'data/train-000.safetensors: this is one of 3 train shards, the manifest has 2 ' schedule --workers 2 <configs.jsonl
+    jq -c '.splits.val.shards |= .[:1]' full >data/manifest.json
+    run_err 1 'data/val-000.safetensors: this is one of 2 val shards, the manifest has 1 ' schedule --workers 2 <configs.jsonl
+    # of workers elsewhere, the shards that are here are looked at
+    jq -c '.splits.train.shards |= .[:2]' full >data/manifest.json
+    echo '{"name":"a","ssh":"nowhere"}' >workers
+    run_err 1 'data/train-000.safetensors: this is one of 3 train shards, the manifest has 2 ' schedule --workers workers <configs.jsonl
+    cp full data/manifest.json
+    cp data/train-000.safetensors data/train-001.safetensors
+    run_err 1 'data/train-001.safetensors: this is the shard train-000' schedule --workers 2 <configs.jsonl
+}
+
 @test "bad input: one line, the right exit" {
     rm data/train-001.safetensors
     run_err 1 'data/train-001.safetensors: .*cannot read this shard: No such file' schedule --workers 2 <configs.jsonl

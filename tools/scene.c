@@ -79,7 +79,7 @@ read_tasks(const struct tool_scene_options *o, struct tool_scene *s, struct hop_
     struct hop_str nets = {0};
     struct hop_tasks_in in = {.configs = &s->configs, .run = o->run, .data = &s->data,
                               .workers = &s->workers, .where = "stdin",
-                              .iterations = o->iterations, .is_eval = s->is_eval,
+                              .iterations = o->iterations, .ahead = o->ahead, .is_eval = s->is_eval,
                               .eval_every = s->visits ? 1 : o->eval_every};
     int rc;
 
@@ -94,6 +94,9 @@ read_tasks(const struct tool_scene_options *o, struct tool_scene *s, struct hop_
     return rc;
 }
 
+/* Seconds that ssh takes, besides the model's way. */
+static const double ssh_s = 0.1;
+
 static int
 make_workers(struct tool_scene *s, struct hop_err *e)
 {
@@ -105,7 +108,8 @@ make_workers(struct tool_scene *s, struct hop_err *e)
     for (i = 0; i < s->workers.n; i++) {
         w = &s->workers.v[i];
         s->places[i] = (struct hop_sched_worker){(size_t)w->n_slots, s->tasks.speed[i],
-                                                 w->bytes_per_s > 0 ? 1 / w->bytes_per_s : 0};
+                                                 w->bytes_per_s > 0 ? 1 / w->bytes_per_s : 0,
+                                                 w->ssh ? ssh_s : 0};
     }
     return HOP_OK;
 }

@@ -15,6 +15,7 @@
 #include "format/model.h"
 #include "run/best.h"
 #include "run/filter.h"
+#include "run/parent.h"
 #include "run/run.h"
 #include "run/runlog.h"
 #include "run/status.h"
@@ -337,6 +338,28 @@ run_filter(struct hop_visit *v, const struct place *p, const struct hop_model *o
     return HOP_OK;
 }
 
+/* What the filter made at a birth is in `a` and m: where its config names a parent, put the parent's
+ * state in their place. */
+static int
+inherit(const struct place *p, struct hop_atomic *a, struct hop_model *m, struct hop_err *e)
+{
+    struct hop_atomic fresh = *a;
+    const char *parent;
+    int64_t iteration;
+    int rc = hop_parent_of(m->config, p->model, &parent, &iteration, e);
+
+    if (rc || !parent)
+        return rc;
+    if ((rc = hop_atomic_open(a, p->model, e))) {
+        *a = fresh;
+        return rc;
+    }
+    rc = hop_parent_write(p->run, m, a->fd, a->tmp, e);
+    hop_model_clear(m);
+    hop_atomic_abort(&fresh);
+    return rc ? rc : hop_model_open(a->tmp, true, m, e);
+}
+
 /* Run, check, commit, log; old NULL = birth. */
 static int
 make_and_commit(struct hop_visit *v, const struct place *p, const struct hop_model *old,
@@ -351,6 +374,11 @@ make_and_commit(struct hop_visit *v, const struct place *p, const struct hop_mod
     if ((rc = hop_atomic_open(&a, p->model, e)))
         return rc;
     if ((rc = run_filter(v, p, old, in_fd, &a, &m, e))) {
+        hop_atomic_abort(&a);
+        return rc;
+    }
+    if (!old && (rc = inherit(p, &a, &m, e))) {
+        hop_model_clear(&m);
         hop_atomic_abort(&a);
         return rc;
     }

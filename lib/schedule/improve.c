@@ -9,7 +9,7 @@
 static const uint32_t nobody = (uint32_t)-1;
 /* Each round begins with the best plan. At its begin changes are taken that cost up to this part of
  * it: small plans have few ways from one to the other, large ones must not fall apart. */
-static const double first_thresholds[] = {0.4, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005};
+static const double first_thresholds[] = {0.8, 0.4, 0.2, 0.1, 0.4, 0.2, 0.05, 0.01};
 
 /* Where a config or a slot is in time, and which visit it is there for. */
 struct at {

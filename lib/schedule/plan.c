@@ -67,7 +67,7 @@ hop_sched_cost(const struct hop_sched_in *in, size_t task, size_t shard, size_t 
                         ? in->cost_s[task * in->n_train + shard]
                         : (double)in->shards[shard].examples * (is_eval ? t->eval_s : t->train_s);
 
-    return in->visit_s + t->bytes * w->s_per_byte * (is_eval ? 1 : 2) + work_s / w->speed;
+    return in->visit_s + w->visit_s + t->bytes * w->s_per_byte * (is_eval ? 1 : 2) + work_s / w->speed;
 }
 
 /* ---- 1 the rules ---- */
@@ -317,20 +317,19 @@ by_start(const void *a, const void *b)
     return x->worker != y->worker ? (x->worker < y->worker ? -1 : 1) : x->slot - y->slot;
 }
 
-static void
-sort_by_start(struct hop_sched *plan)
+static bool
+is_sorted(const struct hop_sched *plan)
 {
     size_t i;
 
     for (i = 1; i < plan->n; i++)
-        if (by_start(&plan->v[i - 1], &plan->v[i]) > 0) {
-            qsort(plan->v, plan->n, sizeof *plan->v, by_start);
-            return;
-        }
+        if (by_start(&plan->v[i - 1], &plan->v[i]) > 0)
+            return false;
+    return true;
 }
 
-int
-hop_sched_reckon(const struct hop_sched_in *in, struct hop_sched *plan, struct hop_err *e)
+static int
+reckon_once(const struct hop_sched_in *in, struct hop_sched *plan, struct hop_err *e)
 {
     struct reckoning r;
     double bound;
@@ -342,8 +341,6 @@ hop_sched_reckon(const struct hop_sched_in *in, struct hop_sched *plan, struct h
     plan->makespan_s = 0;
     if (!rc) {
         set_times(&r);
-        if (!plan->has_barriers)
-            sort_by_start(plan);
         bound = r.all / (double)r.first[in->n_workers];
         for (i = 0; i < in->n_workers; i++)
             if (r.alone[i] / (double)in->workers[i].n_slots > bound)
@@ -357,5 +354,31 @@ hop_sched_reckon(const struct hop_sched_in *in, struct hop_sched *plan, struct h
                               : 0;
     }
     reckoning_clear(&r);
+    return rc;
+}
+
+static bool
+has_slots(const struct hop_sched_in *in)
+{
+    size_t i;
+
+    for (i = 0; i < in->n_workers; i++)
+        if (in->workers[i].n_slots > 1)
+            return true;
+    return false;
+}
+
+/* In the order of their starts visits may find better slots, and then begin earlier, in another
+ * order. No start becomes later, so this ends; but for rounding, hence at most so often. */
+int
+hop_sched_reckon(const struct hop_sched_in *in, struct hop_sched *plan, struct hop_err *e)
+{
+    int i, rc = reckon_once(in, plan, e);
+
+    for (i = 0; !rc && i < 8 && !plan->has_barriers && !is_sorted(plan); i++) {
+        qsort(plan->v, plan->n, sizeof *plan->v, by_start);
+        if (has_slots(in))
+            rc = reckon_once(in, plan, e);
+    }
     return rc;
 }

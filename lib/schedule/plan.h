@@ -48,6 +48,7 @@ struct hop_sched_worker {
     size_t n_slots;    /* visits at a time; 1 to HOP_MAX_WORKER_SLOTS */
     double speed;      /* relative to that of the tasks' train_s and eval_s */
     double s_per_byte; /* of moving a model there, and the same again back */
+    double visit_s;    /* of each visit there, besides struct hop_sched_in's */
 };
 
 struct hop_sched_in {

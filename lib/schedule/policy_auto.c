@@ -18,7 +18,7 @@
 /* Visits to be planned in all lists together, about a tenth of a second; in small plans fewer: so
  * many random ones find all that there is to find. The same for small changes. */
 static const size_t enough_visits = 1000000, enough_lists = 2000;
-static const size_t enough_changed = 2000000, enough_changes = 20000;
+static const size_t enough_changed = 1000000, enough_changes = 40000;
 /* A plan this near the lower bound is good enough: exactly, and once a million are planned. */
 static const double is_same = 1e-9, is_near = 1e-3;
 /* Round-robin sorts the configs in every sub-epoch, which takes too long for more than this. */

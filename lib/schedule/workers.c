@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "format/shard.h"
 #include "base/opt.h"
 #include "base/str.h"
 #include "schedule/plan.h"
@@ -238,17 +239,38 @@ holds(const struct hop_workers *w, size_t i_worker, const struct hop_shard_ref *
     return false;
 }
 
+/* A shard knows which one it is, and of how many: n, as the manifest has it. */
 static int
-check_file(const struct hop_worker *w, const struct hop_shard_ref *s, const char *data_dir,
-           struct hop_err *e)
+check_shard(const char *path, const struct hop_shard_ref *s, size_t n, struct hop_err *e)
+{
+    struct hop_shard shard;
+    int rc;
+
+    if ((rc = hop_shard_peek(path, &shard, e)))
+        return rc;
+    if (strcmp(shard.name, s->name))
+        rc = hop_fail(e, HOP_EFORMAT, path, NULL, "this is the shard %s", shard.name);
+    else if ((size_t)shard.count != n)
+        rc = hop_fail(e, HOP_EFORMAT, path, "was manifest.json edited? make the data anew",
+                      "this is one of %lld %s shards, the manifest has %zu",
+                      (long long)shard.count, s->split, n);
+    hop_shard_close(&shard);
+    return rc;
+}
+
+/* Of workers elsewhere the data folder here may have the shard, too. */
+static int
+check_file(const struct hop_worker *w, const struct hop_shard_ref *s, size_t n,
+           const char *data_dir, struct hop_err *e)
 {
     struct hop_str path = {0};
     int rc;
 
-    if (w->ssh)
-        return HOP_OK;
-    hop_str_addf(&path, "%s/%s.safetensors", w->folder ? w->folder : data_dir, s->name);
-    if (!(rc = hop_str_check(&path, e)) && access(path.s, R_OK) < 0)
+    hop_str_addf(&path, "%s/%s.safetensors", w->folder && !w->ssh ? w->folder : data_dir, s->name);
+    rc = hop_str_check(&path, e);
+    if (!rc && access(path.s, R_OK) == 0)
+        rc = check_shard(path.s, s, n, e);
+    else if (!rc && !w->ssh)
         rc = hop_fail_errno(e, path.s, NULL, "worker %s cannot read this shard", w->name);
     hop_str_clear(&path);
     return rc;
@@ -278,7 +300,8 @@ hop_workers_place(const struct hop_workers *w, const struct hop_shard_list *m, c
             if (!(rc = hop_grow(&out->worker, &cap, n + 1, sizeof *out->worker, e)))
                 out->worker[n++] = (uint32_t)k;
             if (!rc && data_dir)
-                rc = check_file(&w->v[k], &m->v[i], data_dir, e);
+                rc = check_file(&w->v[k], &m->v[i], i < m->n_train ? m->n_train : m->n - m->n_train,
+                                data_dir, e);
         }
         if (!rc && n == out->first[i])
             rc = hop_fail(e, HOP_EFORMAT, m->v[i].name, NULL, "this shard lies on no worker");

@@ -61,7 +61,8 @@ struct hop_placement {
 
 /* hop_workers_place - for workers on this machine the file must be there (folder as given, or
  * data_dir; NULL: files are not looked at). Err: HOP_EFORMAT for a shard that lies nowhere or is
- * unknown, HOP_EIO for a file that is not there. */
+ * unknown, or whose file is another or one of another number of shards; HOP_EIO for a file that is
+ * not there. */
 int hop_workers_place(const struct hop_workers *w, const struct hop_shard_list *m,
                       const char *data_dir, struct hop_placement *out, struct hop_err *e)
     HOP_MUSTUSE;

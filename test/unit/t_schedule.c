@@ -44,7 +44,7 @@ set_scene(struct scene *s, size_t n_configs, size_t n_train, size_t n_val, size_
             i >= n_train};
     }
     for (i = 0; i < n_workers; i++)
-        s->workers[i] = (struct hop_sched_worker){1, 1, 0};
+        s->workers[i] = (struct hop_sched_worker){.n_slots = 1, .speed = 1};
     for (i = 0; i < n_configs; i++) {
         int64_t v = done * (int64_t)(i + 1);
 
