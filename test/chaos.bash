@@ -10,7 +10,7 @@ set -u
 BATS_RUN_TMPDIR=$(mktemp -d /tmp/hop-chaos.XXXXXX) || exit 1
 export BATS_RUN_TMPDIR
 HERE=$(cd "$(dirname "$0")" && pwd)
-: "${HOP_BUILD:=$HERE/../build}" "${EVENTS:=200}" "${MAX_S:=100000}" "${ENGINES:=parallel}"
+: "${HOP_BUILD:=$HERE/../build}" "${EVENTS:=200}" "${MAX_S:=100000}" "${ENGINES:=parallel make}"
 : "${SEED:=$(($(date +%s) % 32768))}"
 PATH=$HOP_BUILD/bin:$PATH
 export HOP_SHARE=$HERE/../share PATH
