@@ -331,6 +331,8 @@ END
     run --separate-stderr -0 hop-schedule --simulate --workers 16 --as plan <configs.jsonl
     [[ $stderr == *"4 configs cannot keep 16 workers busy: 75 of 100 parts idle; up to 12 more configs cost no time, or take 4 shards and workers"* ]]
     [ "${#stderr_lines[@]}" -eq 1 ]
+    run --separate-stderr -0 hop-schedule --simulate --workers 10000 --as plan <configs.jsonl
+    [[ $stderr == *"4 configs cannot keep 10000 workers busy: "*" of 100 parts idle; up to 9996 more configs cost no time"* ]]
     # the last config would have to wait for its first shard, where the others are, with every hop
     for i in 1 2 3 4 5 6 7 8; do tiny_config "d$i" | sed "s/\"until\":2/\"until\":1,\"passes\":$((i % 4 == 1 ? 31111 : 1))/"; done >uneven
     run --separate-stderr -0 hop-schedule --simulate --workers 4 --as plan <uneven

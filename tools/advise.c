@@ -26,7 +26,7 @@ note_few_configs(const struct hop_sched_in *in, const struct hop_sched *plan)
         n_slots += in->workers[i].n_slots;
     if (!plan->n_train_visits || in->n_tasks >= n_slots)
         return;
-    tool_warn("%zu configs cannot keep %zu workers busy: %.0f of 100 parts idle; up to %zu more "
+    tool_warn("%zu configs cannot keep %zu workers busy: %.3g of 100 parts idle; up to %zu more "
               "configs cost no time, or take %zu shards and workers", in->n_tasks, n_slots,
               100 * plan->idle_frac, n_slots - in->n_tasks, in->n_tasks);
 }

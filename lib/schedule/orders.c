@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "format/json.h"
 #include "run/runlog.h"
+#include "schedule/names.h"
 
 /* One line of the file that is about a task. */
 struct row {
@@ -22,19 +23,10 @@ struct rows {
     size_t n, cap;
 };
 
-/* An id, for searching. */
-struct name {
-    const char *id;
-    size_t task;
+/* What lines may name. */
+struct known {
+    struct hop_names tasks, shards; /* of shards those to train on */
 };
-
-static int
-by_id(const void *a, const void *b)
-{
-    const struct name *x = a, *y = b;
-
-    return strcmp(x->id, y->id);
-}
 
 static int
 by_visit(const void *a, const void *b)
@@ -49,30 +41,28 @@ by_visit(const void *a, const void *b)
 }
 
 static int
-add_line(const struct hop_json *j, const struct hop_shard_list *data, const struct name *names,
-         size_t n_names, double line, const char *where, struct rows *rows, struct hop_err *e)
+add_line(const struct hop_json *j, const struct known *known, double line, const char *where,
+         struct rows *rows, struct hop_err *e)
 {
     struct row row = {.line = line};
-    const char *task = "train", *shard = NULL;
-    struct name key = {0}, *found;
-    long at;
+    const char *id = NULL, *task = "train", *shard = NULL;
+    long at, at_shard;
     int rc;
 
     if (!hop_record_is(j, "train/1") && !hop_record_is(j, "visit/1"))
         return HOP_OK;
-    if ((rc = hop_json_get_str(j, "id", true, where, &key.id, e)) ||
+    if ((rc = hop_json_get_str(j, "id", true, where, &id, e)) ||
         (rc = hop_json_get_str(j, "task", false, where, &task, e)))
         return rc;
-    found = bsearch(&key, names, n_names, sizeof *names, by_id);
-    if (!found || strcmp(task, "train"))
+    if ((at = hop_names_find(&known->tasks, id)) < 0 || strcmp(task, "train"))
         return HOP_OK;
     if ((rc = hop_json_get_int(j, "visit", true, 1, 1e15, where, &row.visit, e)) ||
         (rc = hop_json_get_str(j, "shard", true, where, &shard, e)))
         return rc;
-    if ((at = hop_shard_list_find(data, shard)) < 0 || (size_t)at >= data->n_train)
+    if ((at_shard = hop_names_find(&known->shards, shard)) < 0)
         return hop_fail(e, HOP_EFORMAT, where, NULL, "the data have no train shard \"%s\"", shard);
-    row.task = found->task;
-    row.shard = (uint32_t)at;
+    row.task = (size_t)at;
+    row.shard = (uint32_t)at_shard;
     if (hop_grow(&rows->v, &rows->cap, rows->n + 1, sizeof *rows->v, e))
         return HOP_ENOMEM;
     rows->v[rows->n++] = row;
@@ -80,8 +70,7 @@ add_line(const struct hop_json *j, const struct hop_shard_list *data, const stru
 }
 
 static int
-read_rows(const char *path, const struct hop_shard_list *data, const struct name *names,
-          size_t n_names, struct rows *rows, struct hop_err *e)
+read_rows(const char *path, const struct known *known, struct rows *rows, struct hop_err *e)
 {
     struct hop_jsonl *r;
     struct hop_json *j;
@@ -95,7 +84,7 @@ read_rows(const char *path, const struct hop_shard_list *data, const struct name
         return HOP_EIO;
     }
     while (!(rc = hop_jsonl_next(r, &j, e))) {
-        rc = add_line(j, data, names, n_names, line++, hop_jsonl_place(r), rows, e);
+        rc = add_line(j, known, line++, hop_jsonl_place(r), rows, e);
         hop_json_free(j);
         if (rc)
             break;
@@ -131,24 +120,38 @@ give(const struct row *rows, size_t n, bool want_shards, struct hop_orders *o,
     return HOP_OK;
 }
 
+static int
+know(const struct hop_shard_list *data, const struct hop_tasks *tasks, struct known *known,
+     struct hop_err *e)
+{
+    size_t i;
+
+    if (hop_names_init(&known->tasks, tasks->n, e) ||
+        hop_names_init(&known->shards, data->n_train, e))
+        return HOP_ENOMEM;
+    for (i = 0; i < tasks->n; i++)
+        hop_names_add(&known->tasks, tasks->v[i].id);
+    for (i = 0; i < data->n_train; i++)
+        hop_names_add(&known->shards, data->v[i].name);
+    hop_names_sort(&known->tasks);
+    hop_names_sort(&known->shards);
+    return HOP_OK;
+}
+
 int
 hop_orders_read(const char *path, const struct hop_shard_list *data, bool want_shards,
                 struct hop_tasks *tasks, struct hop_orders *o, struct hop_err *e)
 {
-    struct name *names = hop_alloc(tasks->n, sizeof *names, e);
+    struct known known = {{0}, {0}};
     struct rows rows = {0};
     size_t i, end;
     int rc;
 
     *o = (struct hop_orders){hop_alloc(tasks->n, sizeof *o->shards, e),
                              hop_alloc(tasks->n, sizeof *o->ranks, e), tasks->n};
-    rc = names && o->shards && o->ranks ? HOP_OK : HOP_ENOMEM;
-    for (i = 0; i < tasks->n && !rc; i++)
-        names[i] = (struct name){tasks->v[i].id, i};
-    if (!rc) {
-        qsort(names, tasks->n, sizeof *names, by_id);
-        rc = read_rows(path, data, names, tasks->n, &rows, e);
-    }
+    rc = o->shards && o->ranks ? know(data, tasks, &known, e) : HOP_ENOMEM;
+    if (!rc)
+        rc = read_rows(path, &known, &rows, e);
     if (!rc && rows.n)
         qsort(rows.v, rows.n, sizeof *rows.v, by_visit);
     for (i = 0; i < rows.n && !rc; i = end) {
@@ -156,7 +159,8 @@ hop_orders_read(const char *path, const struct hop_shard_list *data, bool want_s
             end++;
         rc = give(rows.v + i, end - i, want_shards, o, &tasks->v[rows.v[i].task], e);
     }
-    free(names);
+    hop_names_clear(&known.tasks);
+    hop_names_clear(&known.shards);
     free(rows.v);
     return rc;
 }

@@ -129,6 +129,7 @@ try_all(struct search *s, struct hop_err *e)
         {.key = HOP_LIST_FEWEST},
         {.key = HOP_LIST_FEWEST, .is_rotating = true},
         {.key = HOP_LIST_LONGEST, .is_rotating = true},
+        {.key = HOP_LIST_RANDOM}, /* as the policy: never longer than that */
     };
     uint32_t k;
     size_t i;
