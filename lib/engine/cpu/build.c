@@ -356,19 +356,43 @@ hop_cpu_grad_take(struct hop_cpu_prog *g, int v, const struct hop_dn_md *md,
 
 /* ---- 5 weights ---- */
 
+/* The weight's copy in layout md; a new one if it has none. NULL: HOP_ENOMEM. */
+static struct hop_cpu_copy *
+copy_of(struct hop_plan *p, struct hop_cpu_weight *w, const struct hop_dn_md *md, struct hop_err *e)
+{
+    struct hop_cpu_copy *c;
+
+    for (c = w->copies; c; c = c->next)
+        if (hop_dn_md_equal(c->md, md))
+            return c;
+    if (!(c = hop_arena_get(&p->arena, sizeof *c, e)) ||
+        !(c->p = hop_arena_get(&p->arena, hop_dn_md_bytes(md), e)) ||
+        !(c->md = hop_dn_md_copy(p->set, md, e)))
+        return NULL;
+    p->bytes += hop_dn_md_bytes(md);
+    c->next = w->copies;
+    return w->copies = c;
+}
+
 int
 hop_cpu_weight_as(struct hop_cpu_prog *g, int i, const struct hop_dn_md *md, float **out,
                   struct hop_err *e)
 {
-    const struct hop_cpu_weight *w = &g->plan->weights[i];
+    struct hop_cpu_weight *w = &g->plan->weights[i];
+    struct hop_cpu_copy *c;
+    int rc;
 
     if (hop_dn_md_equal(w->md, md)) {
         *out = w->v;
         return HOP_OK;
     }
-    if (!(*out = hop_cpu_own(g, hop_dn_md_bytes(md), e)))
+    if (!(c = copy_of(g->plan, w, md, e)))
         return HOP_ENOMEM;
-    return reorder(g, HOP_CPU_PREPARE, w->md, w->v, md, *out, e);
+    *out = c->p;
+    if ((rc = reorder(g, HOP_CPU_PREPARE, w->md, w->v, md, c->p, e)))
+        return rc;
+    g->lists[HOP_CPU_PREPARE][g->n_steps[HOP_CPU_PREPARE] - 1].at = &c->at;
+    return HOP_OK;
 }
 
 int

@@ -163,10 +163,28 @@ build_backward(struct hop_cpu_prog *g, struct hop_err *e)
     return HOP_OK;
 }
 
+/* Programs run one at a time, and none leaves anything there. */
+static int
+place_scratch(struct hop_cpu_prog *g, struct hop_err *e)
+{
+    size_t bytes = hop_dn_set_scratch_bytes(g->set);
+    struct hop_plan *p = g->plan;
+
+    bytes = bytes > g->scratch_bytes ? bytes : g->scratch_bytes;
+    if (bytes > p->scratch_bytes) {
+        if (!(p->scratch = hop_arena_get(&p->arena, bytes, e)))
+            return HOP_ENOMEM;
+        p->scratch_bytes = bytes;
+        p->bytes += bytes;
+    }
+    g->scratch = p->scratch;
+    return hop_dn_set_scratch(g->set, g->scratch, e);
+}
+
 static int
 build(struct hop_cpu_prog *g, struct hop_err *e)
 {
-    size_t n_ops = (size_t)g->plan->n_ops, bytes;
+    size_t n_ops = (size_t)g->plan->n_ops;
     int64_t k = g->plan->spec.net->output.d[0];
     int rc;
 
@@ -183,10 +201,7 @@ build(struct hop_cpu_prog *g, struct hop_err *e)
     describe_values(g);
     if ((rc = build_forward(g, e)) || (g->is_training && (rc = build_backward(g, e))))
         return rc;
-    bytes = hop_dn_set_scratch_bytes(g->set);
-    if (!(g->scratch = hop_cpu_own(g, bytes > g->scratch_bytes ? bytes : g->scratch_bytes, e)))
-        return HOP_ENOMEM;
-    return hop_dn_set_scratch(g->set, g->scratch, e);
+    return place_scratch(g, e);
 }
 
 /* Shards differ little in size, so few sizes of the last slice ever come: keep the program of the
@@ -249,10 +264,14 @@ hop_cpu_prog_run(const struct hop_cpu_prog *g, enum hop_cpu_list list,
     for (size_t i = 0; i < g->n_steps[list] && !rc; i++) {
         const struct hop_cpu_step *s = &g->lists[list][i];
 
+        if (s->at && *s->at == g->plan->n_changes)
+            continue;
         if (s->exec)
             rc = hop_dn_exec_run(s->exec, e);
         else
             s->fn(s->arg, now);
+        if (s->at)
+            *s->at = g->plan->n_changes;
     }
     return rc;
 }

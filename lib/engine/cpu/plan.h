@@ -74,6 +74,13 @@ struct hop_data {
     float *table; /* U8 only: [c][256] normalised values */
 };
 
+struct hop_cpu_copy { /* of a weight in another layout, for all programs */
+    struct hop_cpu_copy *next;
+    const struct hop_dn_md *md;
+    float *p;
+    uint64_t at; /* the plan's n_changes when it was made */
+};
+
 struct hop_cpu_weight {
     const struct hop_dn_md *md; /* NULL until the first program is built */
     size_t n;                   /* floats, padding (always 0) included */
@@ -83,6 +90,7 @@ struct hop_cpu_weight {
      * the plan's n_changes; NULL until wanted. */
     float *points[2];
     uint64_t points_at[2];
+    struct hop_cpu_copy *copies;
     /* Canonical position (a,b,c,d) lies at at[0][a] + at[1][b] + at[2][c] + at[3][d]; leading
      * axes that the weight does not have are of length 1. */
     int64_t dims[4], *at[4]; /* at[0] owns the memory */
@@ -124,6 +132,7 @@ struct hop_cpu_step {
     struct hop_dn_exec *exec; /* or */
     void (*fn)(void *arg, const struct hop_cpu_now *now);
     void *arg; /* owned by the program */
+    uint64_t *at; /* not NULL: what it makes is of these n_changes; only to be run for others */
 };
 
 enum hop_cpu_list { HOP_CPU_PREPARE, HOP_CPU_FORWARD, HOP_CPU_BACKWARD, HOP_CPU_N_LISTS };
@@ -171,6 +180,8 @@ struct hop_plan {
     int64_t step;
     uint64_t n_changes; /* of the weights: loads and updates */
     struct hop_arena arena; /* of weights and the pool */
+    float *scratch;         /* of all programs but for those that want more */
+    size_t scratch_bytes;
     struct hop_cpu_buf *pool;
     struct hop_cpu_prog *progs; /* the first one made is the last */
     size_t bytes;
