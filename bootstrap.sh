@@ -67,6 +67,13 @@ END
 gnu_parallel() { parallel --version 2>/dev/null | grep -q 'GNU parallel'; }
 bats_new() { bats --version 2>/dev/null | grep -Eq '^Bats ([2-9]|1\.([5-9]|[1-9][0-9]))'; }
 sshd_here() { has sshd || [ -x /usr/sbin/sshd ]; }
+slurm_here()
+{
+    for program in munged slurmctld slurmd; do
+        has $program || [ -x /usr/sbin/$program ] || return 1
+    done
+    has sbatch
+}
 
 # missing COLUMN FOR...: what FOR needs and is not here; COLUMN is what, deb, rpm, arch or apk.
 missing()
@@ -104,23 +111,25 @@ apt()
         -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" >"$tmp/apt" 2>&1 </dev/null
 }
 
-# With no init system running (a container, a chroot), the ssh tests may have an sshd; where
-# services run, installing one would open a port on somebody's machine, so there it is left to them.
-want_sshd()
+# With no init system running (a container, a chroot), the tests may have an sshd and a Slurm; where
+# services run, installing them would open ports on somebody's machine, so there it is left to them.
+want_services()
 {
-    ! sshd_here && [ ! -d /run/systemd/system ] && [ "$(id -u)" -eq 0 ]
+    [ ! -d /run/systemd/system ] && [ "$(id -u)" -eq 0 ]
 }
 
-apt_sshd()
+# apt_services WHAT PACKAGE...: installed and not started.
+apt_services()
 {
+    what=$1
+    shift
     guard=/usr/sbin/policy-rc.d # "start nothing", as package scripts ask it
     if [ -e $guard ]; then
         guard=
     else
         printf '#!/bin/sh\nexit 101\n' >$guard && chmod 755 $guard
     fi
-    apt install --no-install-recommends openssh-server ||
-        say "no openssh-server here: the tests over ssh will be skipped"
+    apt install --no-install-recommends "$@" || say "no $* here: the tests $what will be skipped"
     [ -z "$guard" ] || rm -f $guard
 }
 
@@ -189,8 +198,9 @@ deps()
     fi
     case " $* " in
     *" check "*)
-        if want_sshd && [ -z "$HOP_NO_INSTALL" ] && has apt-get; then
-            apt_sshd
+        if want_services && [ -z "$HOP_NO_INSTALL" ] && has apt-get; then
+            sshd_here || apt_services "over ssh" openssh-server
+            slurm_here || apt_services "with Slurm" slurmctld slurmd slurm-client munge
         fi
         ;;
     esac

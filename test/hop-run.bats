@@ -212,7 +212,7 @@ best_is_kept()
     run_err 2 'hop-run: --data: is missing' hop-run -o run grid space.json
     run_err 2 'METHOD is missing' hop-run -o run --data data
     run_err 2 'SPACE is missing' hop-run -o run --data data grid
-    run_err 2 'engine: unknown engine "slurm" \(known: parallel\)' hop-run -o run --data data --engine slurm grid space.json
+    run_err 2 'engine: unknown engine "pbs" \(known: parallel, make, slurm\)' hop-run -o run --data data --engine pbs grid space.json
     run_err 2 '--nix: unknown option' hop-run -o run --data data --nix grid space.json
     run_err 2 '--quiet: given twice|-q: given twice' hop-run -q -q -o run --data data grid space.json
     run_err 1 'nix.json: cannot open' hop-run -o run --data data grid nix.json

@@ -376,7 +376,7 @@ END
     printf '%s\n' "train-000 near" "train-001 near" "train-002 far away" "val-000 far away" "val-001 far away" | diff - got
     sed 's/"shards":\["train-000",/"shards":[/; s/"shards":\[\]/"shards":["train-000"]/' workers >remote
     schedule --workers remote --iterations 1 --run run --device cpu --as sh <configs.jsonl >script.sh
-    grep -qF -- "--worker ssh -- ssh -o BatchMode=yes -o ServerAliveInterval=15 '-p' 2222 me@host '/opt/hop/hop-train --shard '\\''/my data/train-000.safetensors'\\'' --device cpu --worker ssh'" script.sh
+    grep -qF -- "--worker ssh -- ssh -o BatchMode=yes -o ServerAliveInterval=15 \${HOP_SSH:+-o \"ControlPath=\$HOP_SSH\"} '-p' 2222 me@host '/opt/hop/hop-train --shard '\\''/my data/train-000.safetensors'\\'' --device cpu --worker ssh'" script.sh
     grep -qF -- "-- $HOP_BUILD/bin/hop-train --shard $PWD/far/train-002.safetensors --device cpu --worker 'far away'" script.sh
     grep -qF -- "-- hop-train --shard data/train-001.safetensors --device ref --worker near" script.sh
 }
@@ -417,12 +417,12 @@ bad_workers()
     run_err 1 'nix.json: cannot open' hop-schedule --data single < <(sed 's/net.json/nix.json/' configs.jsonl)
     run_err 2 'order: unknown order "nix" \(known: cyclic, free\)' hop-schedule --data single --order nix <configs.jsonl
     run_err 2 'policy: unknown policy "best" \(known: auto, round-robin, random, longest-first, FILE\)' hop-schedule --data single --policy best <configs.jsonl
-    run_err 2 'as: unknown form "slurm" \(known: json, plan, sh\)' hop-schedule --data single --as slurm <configs.jsonl
+    run_err 2 'as: unknown form "pbs" \(known: json, plan, lines, sh, make, slurm\)' hop-schedule --data single --as pbs <configs.jsonl
     run_err 2 'run: --as sh is missing|run: is missing' hop-schedule --data single --as sh <configs.jsonl
     run_err 2 'data: is missing' hop-schedule <configs.jsonl
     run_err 2 'simulate: goes with --workers' hop-schedule --simulate <configs.jsonl
     run_err 2 'simulate: goes with --workers, not with --run' hop-schedule --simulate --workers 2 --run run <configs.jsonl
-    run_err 2 'simulate: makes no script' hop-schedule --simulate --workers 2 --as sh <configs.jsonl
+    run_err 2 'simulate: makes no commands' hop-schedule --simulate --workers 2 --as sh <configs.jsonl
     run_err 1 'nix: cannot open' hop-schedule --data single --replay nix <configs.jsonl
     echo '{"hop":"train/1","id":"c1","visit":1,"shard":"train-007"}' >log
     run_err 1 'log:1: the data have no train shard "train-007"' hop-schedule --data single --replay log <configs.jsonl

@@ -37,6 +37,7 @@ UsePAM no
 PasswordAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
+LogLevel VERBOSE
 SetEnv XDG_RUNTIME_DIR=$BATS_RUN_TMPDIR
 END
         "$(PATH=$PATH:/usr/sbin:/sbin command -v sshd)" -f "$SSH_DIR/sshd_config" -E "$SSH_DIR/sshd.log" 3>&- || continue
@@ -79,8 +80,15 @@ END
     same_tensors all_local mixed
     [ "$(jq -r 'select(.hop == "train/1" and .shard == "train-001") | .worker' mixed/log.jsonl | sort | uniq -c | xargs)" = "6 there" ]
     [ "$(jq -r 'select(.hop == "eval/1" and .shard == "val-001") | .worker' mixed/log.jsonl | sort -u)" = there ]
-    # it went through sshd: six visits, six evaluations
-    [ "$(grep -c 'Accepted publickey' "$SSH_DIR/sshd.log")" -eq 12 ]
+    # it went through sshd: six visits, six evaluations, over one connection, opened by "true"
+    [ "$(grep -c 'Accepted publickey' "$SSH_DIR/sshd.log")" -eq 1 ]
+    [ "$(grep -c 'Starting session: command' "$SSH_DIR/sshd.log")" -eq 13 ]
+    # which is closed behind it
+    for _ in $(seq 50); do
+        pgrep -P "$(cat "$SSH_DIR/pid")" >/dev/null || break
+        sleep 0.1
+    done
+    [ -z "$(pgrep -P "$(cat "$SSH_DIR/pid")")" ]
     # what the remote one is not given it cannot have used
     [ "$(jq -r 'select(.hop == "train/1" and .worker == "there") | .shard' mixed/log.jsonl | sort -u)" = train-001 ]
 }

@@ -10,6 +10,7 @@ engine=parallel
 quiet=
 verbose=
 progress=
+dry=
 best=
 every=
 workers=
@@ -26,6 +27,8 @@ die() { # STATUS TEXT
 usage() {
     cat 2>/dev/null <<'END'
 usage: hop-run -o RUN --data DIR [OPTIONS] METHOD [METHOD'S OPTIONS] SPACE
+       hop-run status RUN [--json]
+       hop-run --gc RUN [--top K] [--dry-run]
 
 Search: train and evaluate configs until METHOD asks for no more, then print
 the best. Called again, it goes on where it was.
@@ -34,7 +37,9 @@ options:
   -o, --output RUN            the run folder; made if missing
       --data DIR              the data folder that hop-shard made
   -w, --workers N|FILE        workers, as for hop-schedule
-      --engine NAME           what runs the visits: parallel (parallel)
+      --engine NAME           what runs the visits: parallel, make or slurm (parallel)
+      --dry-run               print the next visits as commands (--gc: name files), and
+                              do nothing
   -d, --device NAME           device of workers that name none
       --keep TIME             let hop-train leave processes behind for TIME (10m), so
                               that visits start faster
@@ -45,7 +50,11 @@ options:
       --best METRIC           keep each config's best state by METRIC in RUN/best
                               (val: its accuracy, or loss); none = do not
       --retries N             try a visit again that asks for it (3)
+      --halt WHEN             when a visit fails: never, soon or now (never)
       --nets DIR              where nets are found by name
+      --json                  status as a line of JSON
+      --gc RUN                remove what the run needs no longer, and name it
+      --top K                 --gc: when the search is over, keep the K best configs
   -q, --quiet                 say nothing but errors
   -v, --verbose               say more
       --progress              show progress even if stderr is no terminal
@@ -64,6 +73,38 @@ quote() {
     *) printf '%s' "$1" ;;
     esac
 }
+
+# The tools that belong to this script come first.
+case $0 in
+*/*) PATH=$(cd "$(dirname "$0")" && pwd):$PATH ;;
+esac
+export PATH
+
+# ---- status and --gc: hop-visit looks after run folders ----
+
+clerk() { # OPTION ARGUMENT OF HOP-RUN...
+    what=$1
+    word=$2
+    shift 2
+    case ${1:-} in
+    '') die 2 "$word: RUN is missing (see --help)" ;;
+    -*) die 2 "$1: RUN comes first (see --help)" ;;
+    esac
+    clerk_run=$1
+    shift
+    exec hop-visit $quiet --run "$clerk_run" "$what" "$@"
+}
+case ${1:-}:${2:-} in
+-q:status | -q:--gc | --quiet:status | --quiet:--gc)
+    quiet=-q
+    shift
+    ;;
+esac
+case ${1:-} in
+status) clerk --status "$@" ;;
+--gc) clerk --gc "$@" ;;
+--gc=*) die 2 "--gc: RUN comes after it (see --help)" ;;
+esac
 
 # ---- options ----
 
@@ -98,12 +139,12 @@ while [ $# -gt 0 ]; do
     -d) option=--device ;;
     esac
     case $option in
-    --output | --data | --workers | --engine | --device | --keep | --eval-every | --best | --order | --policy | --retries | --nets)
+    --output | --data | --workers | --engine | --device | --keep | --eval-every | --best | --order | --policy | --retries | --halt | --nets)
         [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
         ;;
-    --eval-train | -q | --quiet | -v | --verbose | --progress | -h | --help | -V | --version)
+    --eval-train | --dry-run | -q | --quiet | -v | --verbose | --progress | -h | --help | -V | --version)
         [ -z "$value" ] || die 2 "$shown: takes no value (see --help)"
         shift
         ;;
@@ -126,10 +167,11 @@ while [ $# -gt 0 ]; do
         [ "$value" = 0 ] || every=$value
         ;;
     --best) best=$value ;;
-    --workers | --device | --keep | --order | --policy | --retries | --nets)
+    --workers | --device | --keep | --order | --policy | --retries | --halt | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
     --eval-train) plan="$plan $option" ;;
+    --dry-run) dry=1 ;;
     -q | --quiet) quiet=-q ;;
     -v | --verbose) verbose=-v ;;
     --progress) progress=1 ;;
@@ -139,7 +181,16 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$run" ] || die 2 "--output: is missing (see --help)"
 [ -n "$data" ] || die 2 "--data: is missing (see --help)"
-[ "$engine" = parallel ] || die 2 "--engine: unknown engine \"$engine\" (known: parallel)"
+case $run in -*) run=./$run ;; esac
+case $data in -*) data=./$data ;; esac
+# What hop-schedule makes for an engine, and what runs that.
+case $engine in
+parallel) form=sh needs=parallel ;;
+make) form=make needs=make ;;
+slurm) form=slurm needs='sbatch squeue scancel' ;;
+*) die 2 "--engine: unknown engine \"$engine\" (known: parallel, make, slurm)" ;;
+esac
+[ -z "$dry" ] || needs=
 [ $# -ge 1 ] || die 2 "METHOD is missing (see --help)"
 [ $# -ge 2 ] || die 2 "SPACE is missing (see --help)"
 method=$1
@@ -165,14 +216,15 @@ case $method in
 select | narrow | import) die 2 "$method: is no method (known: hop-search --help)" ;;
 esac
 
-# The tools that belong to this script come first.
-case $0 in
-*/*) PATH=$(cd "$(dirname "$0")" && pwd):$PATH ;;
-esac
-export PATH
-for tool in hop-search hop-schedule hop-visit parallel flock; do
-    command -v $tool >/dev/null || die 1 "$tool is not installed"
+for tool in hop-search hop-schedule hop-visit flock $needs; do
+    command -v "$tool" >/dev/null || die 1 "$tool is not installed"
 done
+if [ "$engine" = make ] && [ -z "$dry" ]; then
+    case $(make --version 2>/dev/null) in
+    "GNU Make"*) ;;
+    *) die 1 "the make found by PATH is not GNU make" ;;
+    esac
+fi
 
 case $seen in
 *" --best "*)
@@ -185,12 +237,22 @@ esac
 
 [ -e "$space" ] || die 1 "$space: cannot open: No such file or directory"
 [ -e "$data/manifest.json" ] || die 1 "$data/manifest.json: cannot open: No such file or directory (hop-shard makes it)"
+schedule() { # OPTIONS...
+    eval "hop-schedule --run \"\$run\" --data \"\$data\" $plan \"\$@\""
+}
+if [ -n "$dry" ]; then
+    log=/dev/null
+    [ ! -e "$run/log.jsonl" ] || log=$run/log.jsonl
+    hop-search -q "$@" ${every:+"--eval-every=$every"} <"$log" | schedule -q --as lines
+    exit
+fi
 mkdir -p "$run/jobs" || exit 1
 
-# Children inherit the lock, so that a run whose hop-run was killed is not begun again before its
-# last visit has ended.
+# The script inherits the lock, so that a run whose hop-run was killed is not begun again beside it;
+# visits, which may outlive both, hold another one. (Slurm's are waited for by its script.)
 exec 9>"$run/.lock" || exit 1
 flock -n 9 || die 75 "$run: another hop-run works on it"
+[ "$engine" = slurm ] || flock -n "$run/.visits.lock" true || die 75 "$run: visits of an earlier call still run"
 
 # What makes two calls one search: the data, the method, the space.
 keep() { # TEXT FILE WHAT
@@ -248,12 +310,12 @@ export HOP_NAME HOP_AGAIN
 
 next=$run/jobs/next.jsonl
 last=$run/jobs/last.jsonl
-script=$run/jobs/next.sh
+script=$run/jobs/next.$form
 was=
 rm -f "$last"
-schedule() { # OPTIONS...
-    eval "hop-schedule --run \"\$run\" --data \"\$data\" $plan \"\$@\""
-}
+# make says 2 whatever went wrong; its last recipe leaves the status here.
+made=$run/jobs/make.status
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEFILES GNUMAKEFLAGS
 
 # Evaluations of present states that are due and not done, though hop-search has what it needs: one
 # on train, when a run died right after that on val. Visits that come after training are not meant.
@@ -283,10 +345,13 @@ while :; do
     fi
     cp "$next" "$last" || exit 1
     was=$size
-    schedule --as sh $quiet $verbose <"$next" >"$script" || exit
+    schedule --as $form $quiet $verbose <"$next" >"$script" || exit
     schedule -q --as json <"$next" >>"$run/schedule.jsonl" || exit
     [ -n "$caught" ] && exit $((128 + caught))
-    sh "$script" &
+    case $engine in
+    make) rm -f "$made"; make -j -f "$script" >&2 & ;;
+    *) sh "$script" & ;;
+    esac
     pid=$!
     wait "$pid"
     status=$?
@@ -296,7 +361,8 @@ while :; do
     done
     pid=
     [ -z "$caught" ] || exit $((128 + caught))
-    [ $status -eq 0 ] || exit $status
+    if [ "$engine" = make ] && [ $status -ne 0 ] && [ -s "$made" ]; then read -r status <"$made"; fi
+    [ "$status" -eq 0 ] || exit "$status"
 done
 # What is kept is what is shown: configs at their best, or at their last iteration.
 case $best in

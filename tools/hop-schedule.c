@@ -14,10 +14,11 @@
 #include "tool.h"
 
 static struct {
-    const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *keep, *nets, *timeout;
+    const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *keep, *nets, *halt,
+        *timeout;
     int64_t iterations, ahead, eval_every, retries, seed, examples;
     bool want_eval_train, is_simulated;
-} a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .seed = 1,
+} a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .seed = 1, .halt = "never",
        .examples = 50000};
 
 /* Seconds of a visit besides its examples: processes, reading and writing the model. */
@@ -48,9 +49,11 @@ static struct hop_opt rows[] = {
      "invent the --workers, one shard each; touch nothing", 0, 0, false},
     {"examples", 0, HOP_OPT_INT, &a.examples, "N", "--simulate without --data: examples (50000)", 1,
      1e15, false},
-    {"as", 0, HOP_OPT_STR, &a.as, "FORM", "json, sh, or plan: its first line (json)", 0, 0, false},
+    {"as", 0, HOP_OPT_STR, &a.as, "FORM", "json, plan (its first line), lines, sh, make, slurm (json)", 0, 0, false},
     {"retries", 0, HOP_OPT_INT, &a.retries, "N",
-     "--as sh: try a visit again that asks for it (3)", 0, 20, false},
+     "of scripts: try a visit again that asks for it (3)", 0, 20, false},
+    {"halt", 0, HOP_OPT_STR, &a.halt, "WHEN",
+     "of scripts, when a visit fails: never, soon or now (never)", 0, 0, false},
     {"device", 'd', HOP_OPT_STR, &a.device, "NAME", "device of workers that name none", 0, 0,
      false},
     {"keep", 0, HOP_OPT_STR, &a.keep, "TIME", "hop-train's --keep for workers that name none", 0, 0,
@@ -81,10 +84,10 @@ check_usage(int argc, char **argv)
         tool_usage("--data", "is missing");
     if (a.is_simulated && (a.run || a.replay || !a.workers))
         tool_usage("--simulate", "goes with --workers, not with --run and --replay");
-    if (a.is_simulated && !strcmp(a.as, "sh"))
-        tool_usage("--simulate", "makes no script");
     if (a.keep)
         check(hop_parse_duration(a.keep, "--keep", &ignored, &e), &e);
+    if (strcmp(a.halt, "never") && strcmp(a.halt, "soon") && strcmp(a.halt, "now"))
+        tool_usage("--halt", "\"%s\" is unknown (known: never, soon, now)", a.halt);
     if (strcmp(a.order, "cyclic") && strcmp(a.order, "free"))
         tool_usage("--order", "unknown order \"%s\" (known: cyclic, free)", a.order);
 }
@@ -133,7 +136,7 @@ print_plan(const struct tool_scene *s, const struct hop_policy *policy,
     struct hop_emit_in emit = {.in = &s->in, .plan = plan, .tasks = &s->tasks,
                                .workers = &s->workers, .policy = policy->name, .run = a.run,
                                .data_dir = a.data, .device = a.device, .keep = a.keep,
-                               .nets_dir = a.nets, .retries = a.retries};
+                               .nets_dir = a.nets, .retries = a.retries, .halt = a.halt};
 
     if (s->visits)
         emit.policy = "replay";
@@ -166,6 +169,10 @@ main(int argc, char **argv)
     check_usage(argc, argv);
     policy = find_policy();
     check(hop_emitter_find(a.as, &emitter, &e), &e);
+    if (emitter->has_commands && a.is_simulated)
+        tool_usage("--simulate", "makes no commands (--as %s)", a.as);
+    if (emitter->has_commands && !a.run)
+        tool_usage("--run", "is missing: --as %s needs it", a.as);
     snprintf(n_cpus, sizeof n_cpus, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
     check(tool_scene_read(&(struct tool_scene_options){
               .data = a.data, .workers = a.workers ? a.workers : n_cpus, .run = a.run,

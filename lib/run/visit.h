@@ -22,7 +22,12 @@ struct hop_visit {
     bool is_eval;
     char *const *filter;  /* argv, NULL-ended */
     bool is_skipped;      /* out: it was done before */
+    bool is_tried;        /* out: the filter was run */
     struct hop_json *line; /* out: what went to the log (to be freed), or NULL */
+    /* out: where the time of a birth or a training visit went. begin: the lock, the old model, a log
+     * that lacked lines; filter: from its start to its end; check: the result read and digested; commit:
+     * fsync and rename; log: what was appended. */
+    double begin_s, filter_s, check_s, commit_s, log_s;
 };
 
 /* hop_visit_run - do it unless it is done. Training locks the model and does not wait; evaluation
@@ -30,7 +35,8 @@ struct hop_visit {
  * Err: HOP_EBUSY when the model is locked, or has not yet the visits before this one, or the
  * filter may be tried again; HOP_EFAIL for a filter that failed; HOP_EFORMAT for a result that is
  * not what it should be (the model file stays as it was), or a model whose config is not that of
- * RUN/configs.jsonl. */
+ * RUN/configs.jsonl. Whatever fails after the filter was begun, but for our being told to end, is noted
+ * in RUN/jobs/failures.jsonl (status.h). */
 int hop_visit_run(struct hop_visit *v, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_run_restore - for `id`, or for all models when NULL: append what the log lacks, merge eval

@@ -21,10 +21,15 @@ int
 hop_emit_plan(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
 {
     struct hop_json *j = hop_json_record("plan/1");
+    size_t i, n_slots = 0;
+
+    for (i = 0; i < in->workers->n; i++)
+        n_slots += (size_t)in->workers->v[i].n_slots;
 
     hop_json_set_str(j, "policy", in->policy);
     hop_json_set_str(j, "order", in->in->is_free ? "free" : "cyclic");
     hop_json_set_int(j, "workers", (int64_t)in->workers->n);
+    hop_json_set_int(j, "slots", (int64_t)n_slots);
     hop_json_set_int(j, "configs", (int64_t)in->tasks->n);
     hop_json_set_int(j, "visits", (int64_t)in->plan->n_train_visits);
     hop_json_set_int(j, "evals", (int64_t)(in->plan->n - in->plan->n_train_visits));
@@ -141,4 +146,4 @@ emit(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
     return rc ? rc : add_visits(in, out, e);
 }
 
-const struct hop_emitter hop_emitter_json = {"json", "plan/1 and visit/1 lines", emit};
+const struct hop_emitter hop_emitter_json = {"json", "plan/1 and visit/1 lines", emit, false};

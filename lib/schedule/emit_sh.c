@@ -8,16 +8,14 @@
  */
 #include "schedule/emitters.h"
 #include "schedule/flow.h"
+#include "schedule/script.h"
 
 static const char head[] =
-    "HOP_NL='\n'\n"
     "PARALLEL_SHELL=/bin/sh\n"
-    "export HOP_NL PARALLEL_SHELL\n";
+    "export PARALLEL_SHELL\n";
 
 static const char body[] =
     "\n"
-    "me=${HOP_NAME:-hop-schedule}\n"
-    "again=${HOP_AGAIN:-run hop-schedule once more, and the script that it prints}\n"
     "joblog=$run/jobs/$(date -u +%Y%m%dT%H%M%SZ).$$.tsv\n"
     "show=${HOP_PROGRESS:-}\n"
     "[ -n \"$show\" ] || [ ! -t 2 ] || show=1\n"
@@ -25,17 +23,18 @@ static const char body[] =
     "pid=\n"
     "caught=\n"
     "\n"
-    "# On a terminal progress is one line that replaces itself; anything else begins a new one.\n"
-    "midline=\n"
-    "end_line() {\n"
-    "    [ -z \"$midline\" ] || printf '\\n' >&2\n"
-    "    midline=\n"
+    "# At the end: files and connections that are this script's alone.\n"
+    "pipes=\n"
+    "ticker=\n"
+    "clean() {\n"
+    "    [ -z \"$ticker\" ] || kill \"$ticker\" 2>/dev/null\n"
+    "    [ -z \"$pipes\" ] || rm -rf \"$pipes\"\n"
+    "    close_hosts\n"
     "}\n"
-    "say() { end_line; printf '%s: %s\\n' \"$me\" \"$*\" >&2; }\n"
+    "trap clean EXIT\n"
     "need() {\n"
     "    command -v \"$1\" >/dev/null || { say \"$1 is not installed\"; exit 1; }\n"
     "}\n"
-    "clock() { printf '%d:%02d:%02d' $(($1 / 3600)) $(($1 / 60 % 60)) $(($1 % 60)); }\n"
     "\n"
     "# Without /sys GNU parallel asks lscpu, which then complains; -j is given, so this is no guess.\n"
     "[ -e /sys/devices/system/cpu ] || export PARALLEL_LSCPU='CPU(s): 1'\n"
@@ -64,7 +63,7 @@ static const char body[] =
     "    [ ! -e \"$joblog\" ] || n_rows=$(wc -l <\"$joblog\")\n"
     "    printf '%s\\n' \"$lines\" |\n"
     "        parallel --will-cite --plain -j \"$1\" --termseq TERM,10000,KILL,25 \\\n"
-    "            --joblog \"+$joblog\" >&2 &\n"
+    "            --joblog \"+$joblog\" >&2 9>&- &\n"
     "    pid=$!\n"
     "    wait \"$pid\"\n"
     "    while kill -0 \"$pid\" 2>/dev/null; do wait \"$pid\"; done\n"
@@ -81,7 +80,7 @@ static const char body[] =
     "            print n_failed + 0, n_done + 0\n"
     "            for (i = 1; i <= n_failed; i++) print \"failed: \" failed[i]\n"
     "            for (i = 1; i <= n_again; i++) print \"try again: \" again[i]\n"
-    "        }' \"$joblog\"\n"
+    "        }' <\"$joblog\"\n"
     "}\n"
     "\n"
     "# batch N JOBS: the N command lines on stdin, JOBS at a time. Those that ask for it (75,\n"
@@ -102,8 +101,7 @@ static const char body[] =
     "        leave_if_caught\n"
     "    done\n"
     "    end_line\n"
-    "    [ -z \"$outcome\" ] || printf '%s\\n' \"$outcome\" | while IFS= read -r line; do "
-    "say \"$line\"; done\n"
+    "    [ -z \"$outcome\" ] || printf '%s\\n' \"$outcome\" | while IFS= read -r line; do say \"$line\"; done\n"
     "    [ -n \"$outcome\" ] || say \"GNU parallel did not end well\"\n"
     "    say \"what ran beside it is done; to go on: $again\"\n"
     "    [ \"$n_failed\" -eq 0 ] || exit 1\n"
@@ -127,9 +125,10 @@ static const char subepochs[] =
     "    [ \"$show\" = 1 ] || return 0\n"
     "    spent=$(($(date +%s) - began))\n"
     "    [ ! -t 2 ] || printf '\\r\\033[K' >&2\n"
-    "    printf '%s: sub-epoch %d/%d, visits %d/%d, %s elapsed, %s to go' \"$me\" \"$1\" \\\n"
+    "    printf '%s: sub-epoch %d/%d, visits %d/%d, %s elapsed, %s to go%s' \"$me\" \"$1\" \\\n"
     "        \"$n_subepochs\" $n_visited \"$n_visits\" \"$(clock $spent)\" \\\n"
-    "        \"$(clock $((spent * (1000 - $3) / ($3 > 0 ? $3 : 1))))\" >&2\n"
+    "        \"$(clock $((spent * (1000 - $3) / ($3 > 0 ? $3 : 1))))\" \\\n"
+    "        \"$(hop-visit --run \"$run\" --status --brief 2>/dev/null)\" >&2\n"
     "    midline=1\n"
     "    if [ ! -t 2 ] || [ \"$1\" -eq \"$n_subepochs\" ]; then end_line; fi\n"
     "}\n";
@@ -144,10 +143,9 @@ add_top(const struct hop_emit_in *in, struct hop_str *out)
                  "# End it and start it again as you like: what is done is skipped.\n",
                  in->tasks->n, in->plan->n_train_visits, in->plan->n - in->plan->n_train_visits,
                  in->workers->n);
+    hop_script_begin(in, in->plan->n, out);
+    hop_script_hosts(in, out);
     hop_str_add(out, head);
-    hop_str_add(out, "run=");
-    hop_str_quote(out, in->run);
-    hop_str_addf(out, "\nretries=%lld\nn_visits=%zu\n", (long long)in->retries, in->plan->n);
     hop_str_add(out, body);
 }
 
@@ -204,11 +202,10 @@ emit(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
     size_t i = 0;
     int rc;
 
-    if (!in->run)
-        return hop_fail(e, HOP_EARG, "--run", "--as sh", "is missing");
     add_top(in, out);
     if ((rc = add_births(in, out, e)))
         return rc;
+    hop_str_add(out, "\nopen_hosts\n");
     if (in->plan->has_barriers) {
         hop_str_addf(out, "\nn_subepochs=%lld\n", (long long)in->plan->n_subepochs);
         hop_str_add(out, subepochs);
@@ -221,4 +218,4 @@ emit(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
 }
 
 const struct hop_emitter hop_emitter_sh = {
-    "sh", "a script that runs the visits with GNU parallel", emit};
+    "sh", "a script that runs the visits with GNU parallel", emit, true};

@@ -4,7 +4,8 @@
 #include <string.h>
 
 const struct hop_emitter *const hop_emitters[] = {&hop_emitter_json, &hop_emitter_plan,
-                                                 &hop_emitter_sh, NULL};
+                                                 &hop_emitter_lines, &hop_emitter_sh,
+                                                 &hop_emitter_make, &hop_emitter_slurm, NULL};
 
 int
 hop_emitter_find(const char *name, const struct hop_emitter **out, struct hop_err *e)
@@ -71,18 +72,27 @@ add_filter(const struct hop_emit_in *in, const struct hop_sched_visit *v, quote_
 }
 
 /* ssh and its words; the remote command is one word to the shell here and words to the one there.
- * BatchMode: nobody is there to be asked. Keep-alives end a visit whose host is gone. */
+ * BatchMode: nobody is there to be asked. Keep-alives end a visit whose host is gone. A script that
+ * keeps a connection open says where in $HOP_SSH. */
 static void
-add_ssh(const struct hop_json *ssh, const char *remote, struct hop_str *s)
+add_ssh(const struct hop_worker *w, const char *remote, struct hop_str *s)
 {
+    hop_str_add(s, " ssh -o BatchMode=yes -o ServerAliveInterval=15 "
+                   "${HOP_SSH:+-o \"ControlPath=$HOP_SSH\"}");
+    hop_emit_host(w, s);
+    add_word(s, hop_str_quote_line, remote);
+}
+
+void
+hop_emit_host(const struct hop_worker *w, struct hop_str *s)
+{
+    const struct hop_json *ssh = w->ssh;
     size_t i;
 
-    hop_str_add(s, " ssh -o BatchMode=yes -o ServerAliveInterval=15");
     if (hop_json_str(ssh))
         add_word(s, hop_str_quote_line, hop_json_str(ssh));
     for (i = 0; hop_json_kind(ssh) == HOP_JSON_ARRAY && i < hop_json_len(ssh); i++)
         add_word(s, hop_str_quote_line, hop_json_str(hop_json_at(ssh, i)));
-    add_word(s, hop_str_quote_line, remote);
 }
 
 static void
@@ -111,7 +121,7 @@ hop_emit_visit(const struct hop_emit_in *in, const struct hop_sched_visit *v, st
     hop_str_add(&s, " --");
     if (w->ssh) {
         add_filter(in, v, hop_str_quote, &remote);
-        add_ssh(w->ssh, hop_str_c(&remote), &s);
+        add_ssh(w, hop_str_c(&remote), &s);
     } else {
         add_filter(in, v, hop_str_quote_line, &s);
     }

@@ -3,6 +3,8 @@
 #ifndef HOP_SCHEDULE_EMITTERS_H
 #define HOP_SCHEDULE_EMITTERS_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
 #include "schedule/plan.h"
@@ -21,14 +23,17 @@ struct hop_emit_in {
     const char *keep;   /* the same */
     const char *nets_dir; /* as given by the user, else NULL */
     int64_t retries;    /* of visits that ask for it (exit 75) */
+    const char *halt;   /* when one fails: "never", "soon" or "now" */
 };
 
 struct hop_emitter {
     const char *name, *summary;
     int (*emit)(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e);
+    bool has_commands; /* needs in->run, and a plan whose workers are no inventions */
 };
 extern const struct hop_emitter *const hop_emitters[]; /* NULL-ended; the first is the default */
-extern const struct hop_emitter hop_emitter_json, hop_emitter_plan, hop_emitter_sh;
+extern const struct hop_emitter hop_emitter_json, hop_emitter_plan, hop_emitter_lines,
+    hop_emitter_sh, hop_emitter_make, hop_emitter_slurm;
 
 /* hop_emitter_find - by name. Err: HOP_EARG listing the known ones. */
 int hop_emitter_find(const char *name, const struct hop_emitter **out, struct hop_err *e)
@@ -41,6 +46,9 @@ int hop_emit_plan(const struct hop_emit_in *in, struct hop_str *out, struct hop_
  * with hop-train or hop-eval here or behind ssh as its filter. $HOP_NL must hold a newline. */
 void hop_emit_visit(const struct hop_emit_in *in, const struct hop_sched_visit *v,
                     struct hop_str *out);
+
+/* hop_emit_host - append the words by which ssh finds the worker's host, each quoted, on one line. */
+void hop_emit_host(const struct hop_worker *w, struct hop_str *out);
 
 /* hop_emit_birth - the same for the making of a config's model file. */
 void hop_emit_birth(const struct hop_emit_in *in, const char *id, struct hop_str *out);

@@ -12,7 +12,7 @@
 #include "schedule/plan.h"
 
 static const char known_keys[] = "name, ssh, device, keep, folder, path, shards, slots, "
-                                 "speed, bytes_per_s";
+                                 "speed, bytes_per_s, node, gres, sbatch";
 
 /* Every element a string? */
 static bool
@@ -30,7 +30,8 @@ static int
 check_keys(const struct hop_json *j, const char *where, struct hop_err *e)
 {
     static const char *const known[] = {"name",   "ssh",   "device", "keep",        "folder", "path",
-                                        "shards", "slots", "speed",  "bytes_per_s", "hop",    "probe"};
+                                        "shards", "slots", "speed",  "bytes_per_s", "hop",    "probe",
+                                        "node",   "gres",  "sbatch"};
     void *it;
     size_t i;
 
@@ -103,16 +104,23 @@ add_worker(struct hop_workers *w, size_t *cap, struct hop_json *take, const char
         (rc = hop_json_get_str(take, "keep", false, where, &one.keep, e)) ||
         (one.keep && (rc = hop_parse_duration(one.keep, where, &ignored, e))) ||
         (rc = hop_json_get_str(take, "folder", false, where, &one.folder, e)) ||
-        (rc = hop_json_get_str(take, "path", false, where, &one.path, e)))
+        (rc = hop_json_get_str(take, "path", false, where, &one.path, e)) ||
+        (rc = hop_json_get_str(take, "node", false, where, &one.node, e)) ||
+        (rc = hop_json_get_str(take, "gres", false, where, &one.gres, e)))
         return rc;
     one.ssh = hop_json_get(take, "ssh");
     one.shards = hop_json_get(take, "shards");
+    one.sbatch = hop_json_get(take, "sbatch");
     if ((rc = check_ssh(one.ssh, where, e)))
         return rc;
     if (one.shards && !are_texts(one.shards))
         return hop_fail(e, HOP_EFORMAT, where, NULL,
                         "\"shards\" is %s, should be an array of strings",
                         hop_json_kind_name(one.shards));
+    if (one.sbatch && !are_texts(one.sbatch))
+        return hop_fail(e, HOP_EFORMAT, where, "[\"--partition=gpu\",\"--time=60\"]",
+                        "\"sbatch\" is %s, should be an array of strings",
+                        hop_json_kind_name(one.sbatch));
     if ((rc = check_speeds(take, where, &one, e)))
         return rc;
     if (!*one.name)

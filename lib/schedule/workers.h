@@ -13,6 +13,9 @@
  *   slots   visits at a time; absent = 1
  *   speed   relative to the others, where visits have not told yet; absent = 1
  *   bytes_per_s  of the way of models to it and back; absent = not reckoned (ssh: 1e8)
+ *   node    the Slurm node that its jobs are pinned to; absent = any
+ *   gres    what its jobs ask Slurm for, like gpu:1; absent = nothing
+ *   sbatch  ["--partition=gpu"]: more options for its jobs
  *   probe   what `hop-schedule probe` found out about it: for people, not read
  */
 #ifndef HOP_SCHEDULE_WORKERS_H
@@ -26,7 +29,9 @@
 
 struct hop_worker {
     const char *name, *device, *keep, *folder, *path; /* all but name may be NULL */
+    const char *node, *gres;                   /* or NULL */
     const struct hop_json *ssh;                /* a string, an array of strings, or NULL */
+    const struct hop_json *sbatch;             /* an array of strings, or NULL */
     const struct hop_json *shards;             /* an array of strings, or NULL */
     int64_t n_slots;
     double speed;       /* 0 = not said */
