@@ -248,10 +248,11 @@ if [ -n "$dry" ]; then
 fi
 mkdir -p "$run/jobs" || exit 1
 
-# Children inherit the lock, so that a run whose hop-run was killed is not begun again before its
-# last visit has ended.
+# The script inherits the lock, so that a run whose hop-run was killed is not begun again beside it;
+# visits, which may outlive both, hold another one. (Slurm's are waited for by its script.)
 exec 9>"$run/.lock" || exit 1
 flock -n 9 || die 75 "$run: another hop-run works on it"
+[ "$engine" = slurm ] || flock -n "$run/.visits.lock" true || die 75 "$run: visits of an earlier call still run"
 
 # What makes two calls one search: the data, the method, the space.
 keep() { # TEXT FILE WHAT
