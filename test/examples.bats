@@ -143,6 +143,19 @@ idx_files()
     jq -es 'map(select(.hop == "config/1")) | length == 5 and all(.depth >= 1 and .depth <= 3 and .width >= 64 and .width <= 1024)' out/hyperband/log.jsonl
 }
 
+@test "mnist: a tar file of pictures; the real ones where they are" {
+    # what the archive has: train/CLASS/NAME.png
+    "$HOP_BUILD/examples/shapes" -o pics -n 12 --size 28
+    tar cf digits.tar -C pics train
+    data() { make -s -C "$MNIST_DIR" data SCALE="$1" OUT="$PWD/out-$1" MNIST="$2"; }
+    data 0.5 "$PWD/digits.tar"
+    jq -e '(.classes | length) == 10 and .splits.train.examples == 50 and .splits.val.examples == 10' out-0.5/data/manifest.json
+    [ -r "$REAL/mnist-png-train.tar.xz" ] || return 0
+    data 0.01 "$REAL/mnist-png-train.tar.xz"
+    jq -e '.classes == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] and .shape == [28, 28, 1] and
+        .splits.train.examples >= 490 and .splits.train.examples <= 510' out-0.01/data/manifest.json
+}
+
 @test "all four experiments on CIFAR-10 at SCALE=0.02" {
     [ -n "${HOP_SLOW:-}" ] || skip "long: set HOP_SLOW=1"
     [ -r "$REAL/cifar10-jpeg.tar.xz" ] || skip "no $REAL/cifar10-jpeg.tar.xz"

@@ -38,46 +38,68 @@ base_of(const struct hop_trials *trials, const struct hop_trial *t)
     return is_repeat ? base : t;
 }
 
-/* Rows, each with its trials; the first of them is the base, though the log may name it later. */
+/* A row for each base, in the log's order; row_of: by trial, that of its base. */
+static void
+find_rows(struct hop_ranking *r, const struct hop_trial **base, size_t *row_of)
+{
+    const struct hop_trials *t = r->trials;
+    size_t i;
+
+    for (i = 0; i < t->n; i++) {
+        base[i] = base_of(t, &t->v[i]);
+        if (base[i] != &t->v[i])
+            continue;
+        row_of[i] = r->n;
+        r->configs[r->n_configs++] = base[i]->config;
+        r->v[r->n++] = (struct hop_rank_row){.trial = base[i]};
+    }
+    for (i = 0; i < t->n; i++)
+        row_of[i] = row_of[base[i] - t->v];
+}
+
+/* Each row's trials: the base first, though the log may name it later. next: scratch, the
+ * next place of each row in r->members. */
+static void
+fill_members(struct hop_ranking *r, const struct hop_trial *const *base, const size_t *row_of,
+             size_t *next)
+{
+    const struct hop_trials *t = r->trials;
+    size_t i, at = 0;
+    int want_base;
+
+    for (i = 0; i < t->n; i++)
+        r->v[row_of[i]].n_repeats++;
+    for (i = 0; i < r->n; i++) {
+        next[i] = at;
+        r->v[i].repeats = r->members + at;
+        at += r->v[i].n_repeats;
+    }
+    for (want_base = 1; want_base >= 0; want_base--)
+        for (i = 0; i < t->n; i++)
+            if ((base[i] == &t->v[i]) == want_base)
+                r->members[next[row_of[i]]++] = &t->v[i];
+}
+
 static int
 make_rows(struct hop_ranking *r, struct hop_err *e)
 {
-    const struct hop_trials *t = r->trials;
-    size_t *row_of = hop_alloc(t->n, sizeof *row_of, e); /* of a base */
-    const struct hop_trial **base = hop_alloc(t->n, sizeof *base, e);
-    size_t i, k, at;
+    size_t n = r->trials->n;
+    size_t *row_of = hop_alloc(n, sizeof *row_of, e), *next = hop_alloc(n, sizeof *next, e);
+    const struct hop_trial **base = hop_alloc(n, sizeof *base, e);
+    bool is_ok;
 
-    r->v = hop_alloc(t->n, sizeof *r->v, e);
-    r->members = hop_alloc(t->n, sizeof *r->members, e);
-    r->configs = hop_alloc(t->n, sizeof *r->configs, e);
-    if (row_of && base && r->v && r->members && r->configs) {
-        for (i = 0; i < t->n; i++) {
-            base[i] = base_of(t, &t->v[i]);
-            if (base[i] == &t->v[i]) {
-                row_of[i] = r->n;
-                r->configs[r->n_configs++] = base[i]->config;
-                r->v[r->n++] = (struct hop_rank_row){.trial = base[i]};
-            }
-        }
-        for (i = 0; i < t->n; i++)
-            r->v[row_of[base[i] - t->v]].n_repeats++;
-        for (i = at = 0; i < r->n; i++) {
-            r->v[i].repeats = r->members + at;
-            at += r->v[i].n_repeats;
-            r->v[i].n_repeats = 0;
-        }
-        for (k = 0; k < 2; k++) /* bases first */
-            for (i = 0; i < t->n; i++)
-                if ((base[i] == &t->v[i]) == (k == 0)) {
-                    struct hop_rank_row *row = &r->v[row_of[base[i] - t->v]];
-
-                    r->members[row->repeats - (const struct hop_trial *const *)r->members +
-                               (ptrdiff_t)row->n_repeats++] = &t->v[i];
-                }
+    r->v = hop_alloc(n, sizeof *r->v, e);
+    r->members = hop_alloc(n, sizeof *r->members, e);
+    r->configs = hop_alloc(n, sizeof *r->configs, e);
+    is_ok = row_of && next && base && r->v && r->members && r->configs;
+    if (is_ok) {
+        find_rows(r, base, row_of);
+        fill_members(r, base, row_of, next);
     }
     free(row_of);
+    free(next);
     free(base);
-    return e->code;
+    return is_ok ? HOP_OK : HOP_ENOMEM;
 }
 
 /* ---- 2 values ---- */
@@ -295,9 +317,10 @@ keep_frontier(struct hop_ranking *r, struct hop_err *e)
                 r->v[n++] = r->v[i];
         r->n = n;
     }
+    i = order && is_kept;
     free(order);
     free(is_kept);
-    return e->code;
+    return i ? HOP_OK : HOP_ENOMEM;
 }
 
 static bool
