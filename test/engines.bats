@@ -390,3 +390,24 @@ child()
     go slurm down >/dev/null
     whole down
 }
+
+@test "a Slurm that takes three jobs at a time, finished ones included (MaxJobCount), and five workers" {
+    need_slurm
+    slurm_stop
+    cp workers workers.kept
+    slurm_start "$BATS_FILE_TMPDIR/small-slurm" 2 "MaxJobCount=3"
+    for k in 0 1 2; do echo "{\"name\":\"w$k\",\"shards\":[\"train-00$k\"]}"; done >workers
+    for k in 0 1; do echo "{\"name\":\"v$k\",\"shards\":[\"val-00$k\"]}"; done >>workers
+    # idle jobs make room soon
+    patience=4
+    for _ in 1 2 3 4; do
+        status=0
+        iterations=1 go slurm crowded >/dev/null || status=$?
+        [ $status -eq 75 ] || break
+    done
+    [ $status -eq 0 ]
+    cp workers.kept workers
+    no_leftovers crowded
+    iterations=1 go parallel short >/dev/null
+    same_tensors short crowded
+}
