@@ -31,7 +31,11 @@ END
 
 teardown_file()
 {
-    slurm_stop
+    for conf in "$BATS_FILE_TMPDIR"/*/slurm.conf; do
+        [ -e "$conf" ] || continue
+        export SLURM_CONF=$conf SLURM_DIR=${conf%/*}
+        slurm_stop
+    done
 }
 
 local_setup()
