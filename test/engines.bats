@@ -31,7 +31,11 @@ END
 
 teardown_file()
 {
-    slurm_stop
+    for conf in "$BATS_FILE_TMPDIR"/*/slurm.conf; do
+        [ -e "$conf" ] || continue
+        export SLURM_CONF=$conf SLURM_DIR=${conf%/*}
+        slurm_stop
+    done
 }
 
 local_setup()
@@ -389,4 +393,25 @@ child()
     [ "$(jq -r 'select(.hop == "train/1") | .worker' down/log.jsonl | sort -u)" = a ]
     go slurm down >/dev/null
     whole down
+}
+
+@test "a Slurm that takes three jobs at a time, finished ones included (MaxJobCount), and five workers" {
+    need_slurm
+    slurm_stop
+    cp workers workers.kept
+    slurm_start "$BATS_FILE_TMPDIR/small-slurm" 2 "MaxJobCount=3"
+    for k in 0 1 2; do echo "{\"name\":\"w$k\",\"shards\":[\"train-00$k\"]}"; done >workers
+    for k in 0 1; do echo "{\"name\":\"v$k\",\"shards\":[\"val-00$k\"]}"; done >>workers
+    # idle jobs make room soon
+    patience=4
+    for _ in 1 2 3 4; do
+        status=0
+        iterations=1 go slurm crowded >/dev/null || status=$?
+        [ $status -eq 75 ] || break
+    done
+    [ $status -eq 0 ]
+    cp workers.kept workers
+    no_leftovers crowded
+    iterations=1 go parallel short >/dev/null
+    same_tensors short crowded
 }

@@ -163,6 +163,105 @@ END
     command -v shellcheck >/dev/null || skip "shellcheck is not installed"
     schedule --workers 2 --run run --device ref --as sh <configs.jsonl >script.sh
     shellcheck script.sh
+    # and with the one for Slurm, and with what that submits
+    schedule --workers 2 --run run --device ref --as slurm <configs.jsonl >script.slurm
+    shellcheck script.slurm
+    sed -n '/^cat >"$HOP_DIR\/pilot.sh"/,/^HOP_TEXT/p' script.slurm | sed '1d;$d' >pilot.sh
+    [ -s pilot.sh ]
+    shellcheck --exclude SC2317 pilot.sh
+}
+
+# cells < lines: "N ID STAGE WORKER" of each command
+cells()
+{
+    awk '{
+        id = visit = stage = worker = ""
+        for (i = 1; i <= NF && $i != "--"; i++) {
+            if ($i == "--id") id = $(i + 1)
+            if ($i == "--visit") stage += 2 * $(i + 1)
+            if ($i == "--eval") stage++
+            if ($i == "--worker") worker = $(i + 1)
+        }
+        print NR, id, stage + 0, worker
+    }'
+}
+
+@test "make: each target needs all of its config's stage before, and the one before in its slot; no more at a time than slots" {
+    printf '%s\n' '{"name":"w0","slots":2,"shards":["train-000","train-001","val-000"]}' '{"name":"w1","shards":["train-002","val-001"]}' >workers
+    schedule --workers workers --run run --device ref --as lines <configs.jsonl | cells >cells
+    schedule --workers workers --run run --device ref --as make <configs.jsonl >Makefile
+    n=$(wc -l <cells)
+    [ "$n" -eq $((4 + 4 * 2 * 3 + 4 * 2 * 2)) ]
+    [ "$(grep -c '^v[0-9]*: begin' Makefile)" -eq "$n" ]
+    grep '^v[0-9]*: begin' Makefile | awk '
+        FILENAME == "cells" { id[$1] = $2; stage[$1] = $3; worker[$1] = $4; if (!(($2, $3) in last)) stages[$2] = stages[$2] " " $3; last[$2, $3] = $1; next }
+        {
+            n = substr($1, 2) + 0
+            for (i = 3; i <= NF; i++) {
+                k = substr($i, 2) + 0
+                needs[n, k] = 1
+                if (k >= n) bad("v" n " needs v" k " which is not before it")
+                if (id[k] != id[n]) follows[n] = k
+            }
+        }
+        function bad(what) { print what; failed = 1 }
+        END {
+            for (n in id) {
+                before = -1
+                n_stages = split(stages[id[n]], list, " ")
+                for (i = 1; i <= n_stages; i++)
+                    if (list[i] < stage[n] && list[i] > before) before = list[i]
+                for (k in id)
+                    if (id[k] == id[n] && stage[k] == before && !((n, k) in needs)) bad("v" n " does not need v" k)
+            }
+            # what nobody of the same worker comes before begins a slot
+            for (n in id) if (worker[n] != "") {
+                n_firsts[worker[n]] += 0
+                is_first = 1
+                for (k in id) if ((n, k) in needs && (worker[k] == worker[n] || stage[k] == 0)) is_first = 0
+                if (is_first) n_firsts[worker[n]]++
+            }
+            if (n_firsts["w0"] > 2 || n_firsts["w1"] > 1) bad("more at a time than slots")
+            exit failed
+        }' cells -
+    # and in the doing: three at most, two of w0, one of w1
+    mkdir bin
+    cat >bin/hop-visit <<'END'
+#!/bin/sh
+case " $* " in
+*" --worker w0 "*) w=w0 ;;
+*" --worker w1 "*) w=w1 ;;
+*) w=none ;;
+esac
+echo "begin $w" >>trace
+sleep 0.02
+echo "end $w" >>trace
+END
+    chmod +x bin/hop-visit
+    mkdir -p run/jobs
+    PATH=$PWD/bin:$PATH env -u MAKEFLAGS -u MFLAGS make -s -j -f Makefile
+    awk '$1 == "begin" { n[$2]++; if (n[$2] > most[$2]) most[$2] = n[$2] } $1 == "end" { n[$2]-- }
+        END { print most["w0"], most["w1"]; exit most["w0"] > 2 || most["w1"] > 1 }' trace
+}
+
+@test "make: many configs, in lines that a kernel takes" {
+    for i in $(seq 1500); do tiny_config "c$i-with-quite-a-long-name-so-that-many-of-them-are-too-long-for-one-argument"; done >many
+    schedule --workers 2 --run run --device ref --iterations 1 --eval-every 0 --as make <many >Makefile
+    [ "$(grep -c 'configs ' Makefile)" -gt 2 ]
+    awk '/^\t/ && length($0) > 120000 { print NR ": " length($0); bad = 1 } END { exit bad }' Makefile
+    env -u MAKEFLAGS -u MFLAGS make -n -j -f Makefile begin | head -n 1 | grep -q begin
+    env -u MAKEFLAGS -u MFLAGS make -s -j -f Makefile begin
+    [ "$(wc -l <run/configs.jsonl)" -eq 1500 ]
+}
+
+@test "commands as lines: run one by one they are the run" {
+    schedule --workers 2 --run a --device ref --as lines <configs.jsonl >lines
+    hop-visit --run a --add-configs <configs.jsonl
+    sh lines
+    schedule --workers 3 --run b --device ref --as sh <configs.jsonl | sh
+    same_tensors a b
+    run_err 2 'run: is missing: --as lines needs it' schedule --workers 2 --as lines <configs.jsonl
+    run_err 2 'halt: "later" is unknown \(known: never, soon, now\)' schedule --workers 2 --halt later <configs.jsonl
 }
 
 @test "the script: every word is quoted" {

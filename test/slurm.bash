@@ -53,7 +53,7 @@ SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0
 SlurmdParameters=config_overrides
 SlurmctldTimeout=10
 SlurmdTimeout=5
-MinJobAge=10
+MinJobAge=2
 KillWait=2
 InactiveLimit=0
 ReturnToService=2

@@ -36,8 +36,10 @@ struct place { /* of one id in one run */
     int run_fd;                    /* hop_run_enter */
 };
 
+/* known: RUN's configs, where the caller has them (kept until p is closed); else NULL. */
 static int
-place_open(struct place *p, const char *run, const char *id, struct hop_err *e)
+place_open(struct place *p, const char *run, const char *id, const struct hop_configs *known,
+           struct hop_err *e)
 {
     int rc;
 
@@ -49,9 +51,9 @@ place_open(struct place *p, const char *run, const char *id, struct hop_err *e)
     p->log = hop_run_path(run, "log.jsonl", e);
     if (!p->model || !p->lock || !p->log)
         return HOP_ENOMEM;
-    if ((rc = hop_configs_load(run, &p->configs, e)))
+    if (!known && (rc = hop_configs_load(run, &p->configs, e)))
         return rc;
-    if (!(p->config = hop_configs_find(&p->configs, id, NULL))) {
+    if (!(p->config = hop_configs_find(known ? known : &p->configs, id, NULL))) {
         char *path = hop_run_path(run, "configs.jsonl", e);
 
         rc = hop_fail(e, HOP_EFORMAT, path, NULL, "no config has the id \"%s\"", id);
@@ -658,7 +660,7 @@ hop_visit_run(struct hop_visit *v, struct hop_err *e)
     v->is_skipped = v->is_tried = false;
     v->line = NULL;
     v->begin_s = hop_clock_s(); /* until the filter is run: when we began */
-    if (!(rc = place_open(&p, v->run, v->id, e)) && !(rc = hop_run_enter(v->run, &p.run_fd, e)))
+    if (!(rc = place_open(&p, v->run, v->id, NULL, e)) && !(rc = hop_run_enter(v->run, &p.run_fd, e)))
         rc = v->is_eval ? evaluate(v, &p, e) : v->visit ? train(v, &p, e) : give_birth(v, &p, e);
     place_close(&p);
     if (rc && v->is_tried && !hop_filter_signal())
@@ -669,13 +671,13 @@ hop_visit_run(struct hop_visit *v, struct hop_err *e)
 /* ---- 6 restoring ---- */
 
 static int
-restore_one(const char *run, const char *id, struct hop_err *e)
+restore_one(const char *run, const char *id, const struct hop_configs *known, struct hop_err *e)
 {
     struct place p;
     struct hop_err busy = {0};
     int rc;
 
-    if (!(rc = place_open(&p, run, id, e)) && access(p.model, F_OK) == 0) {
+    if (!(rc = place_open(&p, run, id, known, e)) && access(p.model, F_OK) == 0) {
         rc = take_lock(&p, false, &busy);
         if (!rc)
             rc = settle(&p, e);
@@ -696,10 +698,10 @@ hop_run_restore(const char *run, const char *id, struct hop_err *e)
     int rc;
 
     if (id)
-        return restore_one(run, id, e);
+        return restore_one(run, id, NULL, e);
     rc = hop_configs_load(run, &c, e);
     for (i = 0; i < c.n && !rc; i++)
-        rc = restore_one(run, hop_json_str(hop_json_get(c.v[i], "id")), e);
+        rc = restore_one(run, hop_json_str(hop_json_get(c.v[i], "id")), &c, e);
     hop_configs_clear(&c);
     return rc;
 }
