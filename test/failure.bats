@@ -185,7 +185,7 @@ END
     need_hosts
     # a net whose file takes a while through ssh
     sed -i 's/"units": 8/"units": 20000/' net.json
-    echo '{"model":"./net.json","optimizer":"adam","lr":0.001,"batch_size":64}' >space.json
+    echo '{"model":"./net.json","optimizer":"adam","lr":[0.001,0.002],"batch_size":64}' >space.json
     rm -rf reference
     hop-run -q -o reference --data data --workers 1 --device ref grid --iterations 2 space.json >/dev/null
     { remote far a train-000 train-001 train-002 val-000 val-001; } >workers
@@ -201,7 +201,7 @@ END
             s=$(sessions "$HOSTS" a)
             [ -n "$s" ] && [ $n -lt 4 ] || continue
             # at once, a little later, later still: the model on its way there, in training, on its way back
-            sleep "0.$((n * 7 % 10))"
+            sleep "0.$((n % 3))5"
             kill -9 $s 2>/dev/null && n=$((n + 1))
             [ $n -ne 2 ] || { stop_host "$HOSTS" a; sleep 0.5; start_host "$HOSTS" a; }
         done
