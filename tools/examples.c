@@ -18,6 +18,7 @@ describe(const char *path, struct hop_model *m, const struct hop_training *t,
         return rc;
     x->x = (struct hop_examples){.x = s->x, .is_u8 = s->info.is_u8, .shape = t->net->input,
                                  .y = s->y, .n = s->n, .n_classes = s->info.n_classes,
+                                 .key = hop_st_meta(&s->st, "hop.digest"),
                                  .mean = x->mean, .inv_std = x->inv_std, .t = s->t,
                                  .n_targets = s->info.n_targets,
                                  .class_weight = x->class_weight};

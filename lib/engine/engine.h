@@ -34,6 +34,8 @@ struct hop_examples {
     int64_t n_targets;         /* as many as the net has outputs */
     const float *class_weight; /* [n_classes] factors of the examples' losses in training (gradient,
                                   too), not in evaluation; NULL = all 1 */
+    const char *key;           /* NULL, or text: what x, y, t and n hold is the same wherever it is the
+                                  same, so a device may keep a copy beyond unbind */
 };
 
 /* The whole training state of one model in canonical order (net->weights), one arena each. */

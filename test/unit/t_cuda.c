@@ -2,6 +2,7 @@
  * of calls, captured steps, failures of every call, what the suites for all devices leave out. */
 #include "engine/cuda/arena.h"
 #include "engine/cuda/driver_host.h"
+#include "engine/cuda/resident.h"
 #include "engine/cuda/kernels.h"
 #include "engine_test.h"
 #include "tap.h"
@@ -228,7 +229,7 @@ end:
 
 /* Whichever call fails: the error comes out, nothing stays behind, and the next visit works. */
 static void
-test_failures(const char *precision)
+test_failures(const char *precision, bool is_resident)
 {
     struct hop_net *net = make_net("5,5,3", LAYER("Rescaling", "\"scale\":0.5") CONV(2, 3, 3, 1, same, relu)
                                                 BNORM DROPOUT(0.3) FLATTEN);
@@ -239,10 +240,12 @@ test_failures(const char *precision)
     struct hop_err e;
 
     spec.precision = precision;
+    x.x.key = is_resident ? "k" : NULL;
     do {
         e = (struct hop_err){0};
         hop_cuda_host_fail(++n);
         rc = visit(&spec, &x, &s, &e);
+        hop_cuda_residents_drop();
         n_wrong += rc && (rc != e.code || (rc != HOP_EDEV && rc != HOP_ENOMEM));
         n_kept += hop_cuda_host_counts.n_live || hop_cuda_host_counts.n_contexts ||
                   hop_cuda_host_counts.n_plans;
@@ -294,6 +297,78 @@ passes(const struct hop_device_ops *ops, const struct hop_plan_spec *spec,
     if (ops->store(t.p, s, &e))
         die("store", &e);
     stop(&t);
+}
+
+/* A shard is uploaded once for all slots and visits; all copies of it are one. The least recently used
+ * makes room. */
+static void
+test_resident(void)
+{
+    struct hop_net *net = make_net("8,8,3", CONV(8, 3, 3, 1, same, relu) FLATTEN);
+    struct hop_plan_spec spec = make_spec(net, 8, "sgd", "{}");
+    struct test_data x = make_data(net, 27, 22), large = make_data(net, 1, 1);
+    struct hop_state s[2] = {make_state(net, spec.optim, 5), make_state(net, spec.optim, 5)};
+    struct hop_cuda_host_counts a, b;
+    struct hop_data *more[3];
+    struct test_run t[2];
+    struct hop_err e = {0};
+    uint8_t *pixels = calloc(1, (size_t)100 << 20);
+    int32_t *y = calloc(sizeof *y, (size_t)(100 << 20) / 192);
+
+    passes(dev, &spec, &x, &s[0]);
+    a = hop_cuda_host_counts;
+    x.x.key = "some digest";
+    t[0] = start(dev, &spec, &x);
+    b = hop_cuda_host_counts;
+    t[1] = start(dev, &spec, &x);
+    ok(hop_cuda_host_counts.n_live_bytes - b.n_live_bytes < b.n_live_bytes - a.n_live_bytes - 27 * 192,
+       "resident: a second slot takes no memory for the same examples");
+    memset(x.pixels, 0, 27 * 192); /* nobody reads them again */
+    dev->unbind(t[1].x);
+    a = hop_cuda_host_counts;
+    if (dev->bind(t[1].d, &x.x, &t[1].x, &e) || dev->load(t[1].p, &s[1], &e))
+        die("bind", &e);
+    b = hop_cuda_host_counts;
+    ok(b.n_copies_in - a.n_copies_in == 2 + 1 && b.n_allocs == a.n_allocs,
+       "resident: bound again, nothing but the model's own is copied");
+    for (int i = 0; i < 3; i++)
+        train(&t[1], i);
+    if (dev->store(t[1].p, &s[1], &e))
+        die("store", &e);
+    ok(!memcmp(s[0].weights, s[1].weights, net->n_params * sizeof(float)), "resident: the same bits");
+    /* a quarter of 1 GiB holds two of 100 MB */
+    large.x.x = pixels;
+    large.x.y = y;
+    large.x.n = (100 << 20) / 192;
+    a = hop_cuda_host_counts;
+    for (int i = 0; i < 3; i++) {
+        large.x.key = i == 0 ? "one" : i == 1 ? "two" : "three";
+        if (dev->bind(t[0].d, &large.x, &more[i], &e))
+            die("bind", &e);
+        if (i < 2)
+            dev->unbind(more[i]);
+    }
+    b = hop_cuda_host_counts;
+    ok(b.n_live_bytes - a.n_live_bytes < 220 << 20, "resident: the longest unused makes room");
+    dev->unbind(more[2]);
+    large.x.key = "two";
+    a = hop_cuda_host_counts;
+    if (dev->bind(t[0].d, &large.x, &more[1], &e))
+        die("bind", &e);
+    ok(hop_cuda_host_counts.n_copies_in - a.n_copies_in == 2, "resident: and the other is still there");
+    dev->unbind(more[1]);
+    stop(&t[0]);
+    stop(&t[1]);
+    hop_cuda_residents_drop();
+    ok(!hop_cuda_host_counts.n_live && !hop_cuda_host_counts.n_contexts,
+       "resident: dropped, nothing stays behind");
+    free(pixels);
+    free(y);
+    clear_state(&s[0]);
+    clear_state(&s[1]);
+    clear_data(&x);
+    clear_data(&large);
+    hop_net_free(net);
 }
 
 static void
@@ -581,14 +656,16 @@ main(void)
     test_calls("fp32");
     test_calls("bf16");
     test_calls("tf32");
-    test_failures("fp32");
-    test_failures("bf16");
+    test_failures("fp32", false);
+    test_failures("fp32", true);
+    test_failures("bf16", true);
     test_fast_steps();
     test_progress();
     test_fingerprints();
     test_refusal();
     test_optimizers();
     test_shards();
+    test_resident();
     test_zoo();
     return tap_end();
 }

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "engine/cuda/driver_host.h"
+#include "engine/cuda/resident.h"
 #include "engine_test.h"
 #include "tap.h"
 
@@ -15,6 +16,7 @@ struct slot {
     struct hop_net *net;
     struct test_data x;
     struct hop_state state;
+    char key[32];
     const char *failure; /* or NULL */
 };
 
@@ -27,6 +29,8 @@ slot_init(struct slot *s, int i, const char *precision)
                    : make_net("6,6,3", CONV(8, 3, 3, 1, same, relu) BNORM DROPOUT(0.2)
                                            POOL("MaxPooling2D", 2, 2, valid) FLATTEN);
     s->x = make_data(s->net, 27 + i / 2, 22);
+    snprintf(s->key, sizeof s->key, "examples %d", i);
+    s->x.x.key = s->key; /* one copy for whoever has the same */
     s->state = make_state(s->net, NULL, (uint64_t)(5 + i));
     s->failure = NULL;
 }
@@ -120,6 +124,7 @@ main(void)
     test_slots("fp32");
     if (is_host || can_bf16(dev))
         test_slots("bf16");
+    hop_cuda_residents_drop();
     if (is_host)
         ok(!hop_cuda_host_counts.n_live && !hop_cuda_host_counts.n_contexts &&
                !hop_cuda_host_counts.n_plans, "nothing stays behind");

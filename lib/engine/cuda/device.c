@@ -35,6 +35,7 @@ open_(int index, int n_threads, struct hop_device **out, struct hop_err *e)
     if (!(d = hop_alloc(1, sizeof *d, e)))
         return HOP_ENOMEM;
     d->driver = driver;
+    d->index = index;
     /* Bits depend on ref's order of operations alone, which every GPU keeps. */
     snprintf(d->fingerprint, sizeof d->fingerprint, "%s exact 1", driver->name);
     if ((rc = driver->props(index, &d->props, e)) || (rc = driver->open(index, &d->context, e)) ||

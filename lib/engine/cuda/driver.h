@@ -7,7 +7,8 @@
  * Every function that can fail returns HOP_OK or a negative code and fills e: HOP_ENOMEM when memory
  * is out, HOP_EDEV for everything else, with CUDA's own words in it. After HOP_EDEV of any call but
  * open, the context is lost: the device closes it and the visit ends with status 75.
- * One context is used by one thread at a time; those of one GPU may be used side by side.
+ * One context is used by one thread at a time; those of one GPU may be used side by side, and what
+ * memory one of them has given is valid in all, until that one is closed.
  * An error that a kernel left comes out of the next sync.
  * Device pointers are plain `void *`, valid in kernels and in the calls of this table alone.
  *

@@ -2,6 +2,7 @@
  * 5 capture. Built into tests alone. */
 #include "engine/cuda/driver_host.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,7 @@ struct hop_cuda_graph {
 };
 
 struct hop_cuda_context {
+    struct hop_cuda_context *next;
     struct block *blocks;
     struct hop_cuda_stream *streams;
     int n_events, n_graphs;
@@ -61,6 +63,10 @@ struct hop_cuda_context {
 };
 
 /* ---- 1 context and failures ---- */
+
+/* Memory of one context is good in all; each is one thread's, so the lists of blocks are locked. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct hop_cuda_context *contexts;
 
 static int64_t fail_at;
 
@@ -96,7 +102,8 @@ static int
 props(int index, struct hop_cuda_props *out, struct hop_err *e)
 {
     MUST(index == 0);
-    *out = (struct hop_cuda_props){.name = "host", .uuid = "GPU-host", .major = 9, .n_multiprocessors = 1};
+    *out = (struct hop_cuda_props){.name = "host", .uuid = "GPU-host", .major = 9, .n_multiprocessors = 1,
+                                    .memory_bytes = 1 << 30};
     return hop_cuda_host_enter(HOP_EDEV, "props", e);
 }
 
@@ -108,7 +115,13 @@ open_(int index, struct hop_cuda_context **out, struct hop_err *e)
     if (hop_cuda_host_enter(HOP_EDEV, "open", e))
         return HOP_EDEV;
     *out = hop_alloc(1, sizeof **out, e);
-    hop_cuda_host_counts.n_contexts += *out != NULL;
+    if (*out) {
+        hop_cuda_host_counts.n_contexts++;
+        pthread_mutex_lock(&lock);
+        (*out)->next = contexts;
+        contexts = *out;
+        pthread_mutex_unlock(&lock);
+    }
     return *out ? HOP_OK : HOP_ENOMEM;
 }
 
@@ -116,7 +129,14 @@ open_(int index, struct hop_cuda_context **out, struct hop_err *e)
 static void
 close_(struct hop_cuda_context *c)
 {
+    struct hop_cuda_context **at;
+
     MUST(!c->blocks && !c->streams && !c->n_events && !c->n_graphs);
+    pthread_mutex_lock(&lock);
+    for (at = &contexts; *at != c; at = &(*at)->next)
+        ;
+    *at = c->next;
+    pthread_mutex_unlock(&lock);
     hop_cuda_host_counts.n_contexts--;
     free(c);
 }
@@ -145,8 +165,10 @@ get(struct hop_cuda_context *c, size_t bytes, bool is_host, void **out, struct h
         memset(b->p, 0xFF, room);
     b->bytes = bytes;
     b->is_host = is_host;
+    pthread_mutex_lock(&lock);
     b->next = c->blocks;
     c->blocks = b;
+    pthread_mutex_unlock(&lock);
     hop_cuda_host_counts.n_allocs++;
     hop_cuda_host_counts.n_live++;
     hop_cuda_host_counts.n_live_bytes += (int64_t)bytes;
@@ -165,11 +187,13 @@ put(struct hop_cuda_context *c, void *p, bool is_host)
     MUST(!c->capturing || is_failing());
     for (s = c->streams; s; s = s->next)
         MUST(!s->queue.n || is_failing());
+    pthread_mutex_lock(&lock);
     for (at = &c->blocks; *at && (*at)->p != p; at = &(*at)->next)
         ;
     MUST(*at && (*at)->is_host == is_host);
     b = *at;
     *at = b->next;
+    pthread_mutex_unlock(&lock);
     if (!b->is_fresh)
         memset(b->p, 0xFF, b->bytes);
     hop_cuda_host_counts.n_live--;
@@ -202,16 +226,28 @@ host_free(struct hop_cuda_context *c, void *p)
     put(c, p, true);
 }
 
+static struct block *
+find(struct block *b, const void *p, size_t bytes)
+{
+    while (b && ((const char *)p < b->p || (const char *)p + bytes > b->p + b->bytes))
+        b = b->next;
+    return b;
+}
+
 /* The live block that holds all of these bytes, or NULL. */
 static struct block *
 holder(const struct hop_cuda_context *c, const void *p, size_t bytes)
 {
-    struct block *b;
+    struct block *b = find(c->blocks, p, bytes);
+    const struct hop_cuda_context *other;
 
-    for (b = c->blocks; b; b = b->next)
-        if ((const char *)p >= b->p && (const char *)p + bytes <= b->p + b->bytes)
-            return b;
-    return NULL;
+    if (b)
+        return b;
+    pthread_mutex_lock(&lock);
+    for (other = contexts; other && !b; other = other->next)
+        b = find(other->blocks, p, bytes);
+    pthread_mutex_unlock(&lock);
+    return b;
 }
 
 static bool

@@ -26,12 +26,14 @@ struct hop_device {
     size_t spare_bytes;             /* makes a GPU wait for all its streams */
     char fingerprint[64];           /* of exact plans */
     struct hop_cuda_props props;
+    int index;
 };
 
 struct hop_data {
     struct hop_device *device;
     struct hop_examples x; /* of the host; its arrays are not read after bind */
-    void *memory;          /* one piece for all that follows */
+    struct hop_cuda_resident *resident; /* where the shard's arrays are; NULL: in memory */
+    void *memory;          /* one piece for all else that follows */
     size_t bytes;          /* of it */
     struct k_now now;      /* spans of the examples, the rest zero */
 };
@@ -210,6 +212,11 @@ int hop_cuda_state_new(struct hop_plan *p, struct hop_err *e) HOP_MUSTUSE;
 void hop_cuda_state_free(struct hop_plan *p);
 int hop_cuda_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e);
 int hop_cuda_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e);
+/* hop_cuda_cut - room for n bytes at *at, which moves on; base NULL: only counted. */
+void *hop_cuda_cut(char *base, size_t *at, size_t bytes);
+
+/* ---- examples.c ---- */
+
 int hop_cuda_bind(struct hop_device *d, const struct hop_examples *x, struct hop_data **out,
                   struct hop_err *e);
 void hop_cuda_unbind(struct hop_data *x);

@@ -1,5 +1,4 @@
-/* The model and the examples in device memory. Contents: 1 pieces, 2 the model, 3 load and store,
- * 4 examples. */
+/* The model in device memory. Contents: 1 pieces, 2 the model, 3 load and store. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,9 +7,8 @@
 
 /* ---- 1 pieces ---- */
 
-/* Room for n bytes at *at, which moves on; base NULL: only counted. */
-static void *
-cut(char *base, size_t *at, size_t bytes)
+void *
+hop_cuda_cut(char *base, size_t *at, size_t bytes)
 {
     void *p = base && bytes ? base + *at : NULL;
 
@@ -21,13 +19,13 @@ cut(char *base, size_t *at, size_t bytes)
 static struct k_val
 cut_values(char *base, size_t *at, int64_t n, bool is_half)
 {
-    return (struct k_val){cut(base, at, (size_t)n * (is_half ? sizeof(uint16_t) : sizeof(float))), n};
+    return (struct k_val){hop_cuda_cut(base, at, (size_t)n * (is_half ? sizeof(uint16_t) : sizeof(float))), n};
 }
 
 static struct k_f32
 cut_f32(char *base, size_t *at, int64_t n)
 {
-    return (struct k_f32){cut(base, at, (size_t)n * sizeof(float)), n};
+    return (struct k_f32){hop_cuda_cut(base, at, (size_t)n * sizeof(float)), n};
 }
 
 static int
@@ -59,16 +57,16 @@ lay_out(struct hop_plan *p, int64_t n_parts, int64_t n_regularised)
         p->slots[i] = cut_f32(base, &at, (int64_t)net->n_trainable);
     if (p->spec.is_training)
         p->g = cut_f32(base, &at, (int64_t)net->n_params);
-    p->parts = (struct k_parts){cut(base, &at, (size_t)n_parts * sizeof(struct k_part)), n_parts};
-    p->squares = (struct k_f64){cut(base, &at, (size_t)n_parts * sizeof(double)), n_parts};
+    p->parts = (struct k_parts){hop_cuda_cut(base, &at, (size_t)n_parts * sizeof(struct k_part)), n_parts};
+    p->squares = (struct k_f64){hop_cuda_cut(base, &at, (size_t)n_parts * sizeof(double)), n_parts};
     p->regularised = (struct k_parts){
-        cut(base, &at, (size_t)n_regularised * sizeof(struct k_part)), n_regularised};
-    p->penalty = (struct k_f64){cut(base, &at, (size_t)n_regularised * sizeof(double)),
+        hop_cuda_cut(base, &at, (size_t)n_regularised * sizeof(struct k_part)), n_regularised};
+    p->penalty = (struct k_f64){hop_cuda_cut(base, &at, (size_t)n_regularised * sizeof(double)),
                                 n_regularised};
     p->shadow = cut_values(base, &at, p->shadow.n, p->is_half);
     p->dshadow = cut_values(base, &at, p->dshadow.n, p->is_half);
-    p->shadows.p = cut(base, &at, (size_t)p->shadows.n * sizeof *p->shadows.p);
-    p->now = (struct k_nows){cut(base, &at, sizeof(struct k_now)), 1};
+    p->shadows.p = hop_cuda_cut(base, &at, (size_t)p->shadows.n * sizeof *p->shadows.p);
+    p->now = (struct k_nows){hop_cuda_cut(base, &at, sizeof(struct k_now)), 1};
     return at;
 }
 
@@ -199,109 +197,4 @@ hop_cuda_store(struct hop_plan *p, struct hop_state *s, struct hop_err *e)
                                  net->n_trainable * sizeof(float), e);
     s->step = p->step;
     return rc ? rc : sync(d, e);
-}
-
-/* ---- 4 examples ---- */
-
-static size_t
-lay_out_examples(struct hop_data *data)
-{
-    const struct hop_examples *x = &data->x;
-    int64_t len = hop_shape_len(&x->shape), C = x->shape.d[x->shape.n_dims - 1];
-    struct k_now *now = &data->now;
-    char *base = data->memory;
-    size_t at = 0;
-
-    if (x->is_u8)
-        now->x8 = (struct k_u8){cut(base, &at, (size_t)(x->n * len)), x->n * len};
-    else
-        now->x32 = cut_f32(base, &at, x->n * len);
-    if (x->y)
-        now->y = (struct k_i32){cut(base, &at, (size_t)x->n * sizeof(int32_t)), x->n};
-    if (x->t)
-        now->t = cut_f32(base, &at, x->n * x->n_targets);
-    now->mean = cut_f32(base, &at, C);
-    now->inv_std = cut_f32(base, &at, C);
-    if (x->class_weight)
-        now->class_weight = cut_f32(base, &at, x->n_classes);
-    return at;
-}
-
-static int
-upload(struct hop_data *data, struct hop_err *e)
-{
-    const struct hop_examples *x = &data->x;
-    const struct k_now *now = &data->now;
-    struct hop_device *d = data->device;
-    int rc = copy_in(d, now->x8.p, x->x, (size_t)now->x8.n, e);
-
-    if (!rc)
-        rc = copy_in(d, now->x32.p, x->x, (size_t)now->x32.n * sizeof(float), e);
-    if (!rc)
-        rc = copy_in(d, now->y.p, x->y, (size_t)now->y.n * sizeof(int32_t), e);
-    if (!rc)
-        rc = copy_in(d, now->t.p, x->t, (size_t)now->t.n * sizeof(float), e);
-    if (!rc)
-        rc = copy_in(d, now->mean.p, x->mean, (size_t)now->mean.n * sizeof(float), e);
-    if (!rc)
-        rc = copy_in(d, now->inv_std.p, x->inv_std, (size_t)now->inv_std.n * sizeof(float), e);
-    if (!rc)
-        rc = copy_in(d, now->class_weight.p, x->class_weight,
-                     (size_t)now->class_weight.n * sizeof(float), e);
-    return rc ? rc : sync(d, e);
-}
-
-/* The spare piece, or a new one. */
-static int
-take_memory(struct hop_data *data, size_t bytes, struct hop_err *e)
-{
-    struct hop_device *d = data->device;
-
-    data->bytes = bytes;
-    if (d->spare_bytes < bytes)
-        return d->driver->alloc(d->context, bytes, &data->memory, e);
-    data->memory = d->spare;
-    data->bytes = d->spare_bytes;
-    d->spare = NULL;
-    d->spare_bytes = 0;
-    return HOP_OK;
-}
-
-int
-hop_cuda_bind(struct hop_device *d, const struct hop_examples *x, struct hop_data **out,
-              struct hop_err *e)
-{
-    struct hop_data *data;
-    int rc;
-
-    *out = NULL;
-    if (!(data = hop_alloc(1, sizeof *data, e)))
-        return HOP_ENOMEM;
-    data->device = d;
-    data->x = *x;
-    rc = take_memory(data, lay_out_examples(data), e);
-    if (!rc) {
-        lay_out_examples(data);
-        rc = upload(data, e);
-    }
-    if (rc)
-        hop_cuda_unbind(data);
-    else
-        *out = data;
-    return rc;
-}
-
-void
-hop_cuda_unbind(struct hop_data *x)
-{
-    struct hop_device *d = x->device;
-    void *gone = x->memory;
-
-    if (x->memory && x->bytes > d->spare_bytes) {
-        gone = d->spare;
-        d->spare = x->memory;
-        d->spare_bytes = x->bytes;
-    }
-    d->driver->free(d->context, gone);
-    free(x);
 }
