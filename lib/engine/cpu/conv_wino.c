@@ -64,20 +64,28 @@ kernel_md(struct hop_cpu_prog *g, int i, struct hop_err *e)
     return hop_dn_md_new(g->set, 4, dims, HOP_DN_OIHW16I16O, e);
 }
 
+bool
+hop_cpu_conv_suits_wino(const struct hop_layer *l)
+{
+    const struct hop_conv2d *p = l->params;
+
+    return !strcmp(l->kind->op, "Conv2D") && p->kh == 3 && p->kw == 3 && p->stride_h == 1 &&
+           p->stride_w == 1 && p->dilation_h == 1 && p->dilation_w == 1 && p->groups == 1 &&
+           l->in_shape.d[l->in_shape.n_dims - 1] >= LEAST_CHANNELS &&
+           l->out_shape.d[l->out_shape.n_dims - 1] >= LEAST_CHANNELS &&
+           hop_dn_has_avx512() && hop_cpu_wino_can();
+}
+
 int
 hop_cpu_conv_wino(struct hop_cpu_prog *g, int i, bool *is_wino, struct hop_err *e)
 {
     const struct hop_layer *l = &g->plan->spec.net->layers[i];
-    const struct hop_conv2d *p = l->params;
     struct hop_cpu_wino s = describe(g, i);
     const struct hop_dn_md *md;
     int rc;
 
     *is_wino = false;
-    if (g->plan->is_bf16 || p->kh != 3 || p->kw != 3 || p->stride_h != 1 || p->stride_w != 1 ||
-        p->dilation_h != 1 || p->dilation_w != 1 || p->groups != 1 ||
-        g->values[hop_cpu_in(g, i, 0)].c < LEAST_CHANNELS || g->values[i + 1].c < LEAST_CHANNELS ||
-        !pays(&s) || !hop_dn_has_avx512() || !hop_cpu_wino_can())
+    if (g->plan->is_bf16 || !hop_cpu_conv_suits_wino(l) || !pays(&s))
         return HOP_OK;
     if (!(md = kernel_md(g, i, e)))
         return HOP_ENOMEM;

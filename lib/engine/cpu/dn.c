@@ -81,6 +81,14 @@ hop_dn_has_bf16(void)
     return (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
 }
 
+bool
+hop_dn_has_amx(void)
+{
+    unsigned isa = (unsigned)DN(get_effective_cpu_isa)();
+
+    return (isa & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
+}
+
 void
 hop_dn_threads(int n_threads)
 {

@@ -82,6 +82,7 @@ struct hop_dn_norm { /* batch or layer normalization */
 const char *hop_dn_name(void);      /* "onednn-2.6.3 avx2": version and instruction set in use */
 bool hop_dn_has_avx512(void);       /* does it use AVX-512? */
 bool hop_dn_has_bf16(void);         /* has the CPU instructions for bfloat16? */
+bool hop_dn_has_amx(void);          /* and tiles that multiply it (AMX)? */
 void hop_dn_threads(int n_threads); /* of the calling thread, from now on */
 
 /* hop_dn_load - before anything else here: load the library. Err: HOP_EDEV. */
