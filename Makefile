@@ -94,7 +94,7 @@ SHELL_SRC = $(wildcard bootstrap.sh tools/*.sh examples/*.sh test/*.sh test/benc
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all unit examples check check-slow check-unit check-bats check-includes check-bare check-gpu bench bench-gpu install \
+.PHONY: all unit examples check check-slow check-unit check-bats check-includes check-bare check-gpu chaos bench bench-gpu install \
 	uninstall clean distclean lint format help demo missing FORCE
 
 ## all: build every tool into $B/bin (default)
@@ -154,7 +154,7 @@ $B/bin/hop-train: $B/tools/devices.o $B/tools/probe.o $B/tools/dry_run.o $B/tool
 $B/bin/hop-verify: $B/tools/weights.o
 $B/bin/hop-shard: $B/tools/check_data.o $B/tools/push.o
 $B/bin/hop-schedule: $B/tools/advise.o $B/tools/probe_workers.o $B/tools/scene.o
-$B/bin/hop-search: $B/tools/search_options.o
+$B/bin/hop-search: $B/tools/search_options.o $B/tools/search_select.o
 $(TOOLS:%=$B/bin/%): $B/bin/%: $B/tools/%.o $(TOOL_OBJ) $B/libhop.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -213,6 +213,10 @@ check-bats: all examples
 ## check-includes: no file includes upward; each outside library has one includer
 check-includes:
 	@sh test/check-includes.sh
+
+## chaos: kills and cuts at random over real runs (SEED=, EVENTS=200, MAX_S=, ENGINES=)
+chaos: all examples
+	@HOP_BUILD=$(abspath $B) bash test/chaos.bash
 
 ## check-bare: demo and check in a bare Debian root (debootstrap; as root; needs a package mirror)
 check-bare:

@@ -41,6 +41,7 @@ check|bats 1.5 or newer|bats_new|bats|bats|bash-bats|bats
 check|mandoc|has mandoc|mandoc|mandoc|mandoc|mandoc
 check|jq|has jq|jq|jq|jq|jq
 check|shellcheck|has shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck
+check|gnuplot|has gnuplot|gnuplot-nox|gnuplot|gnuplot|gnuplot
 check|bzip2|has bzip2|bzip2|bzip2|bzip2|bzip2
 check|ps|has ps|procps|procps-ng|procps-ng|procps
 END

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A kind (layer, optimizer, source, policy, emitter, method) is one file and one row in one table:
+# A kind (layer, optimizer, source, policy, emitter, method, importer) is one file and one row in one table:
 # every file of a kind has its row, and ref runs every layer. (A row without its file does not
 # link.) check-tables.sh [ROOT]: exit 1 and one line per file or row that is missing.
 cd "${1:-$(dirname "$0")/..}" || exit 1
@@ -33,6 +33,7 @@ files lib/format/source.c lib/format/source
 files lib/schedule/policies.c lib/schedule/policy
 files lib/schedule/emitters.c lib/schedule/emit
 files lib/search/methods.c lib/search/method
+files lib/search/import.c lib/search/import
 # Several kinds of layer may be one operation ("op", the third field of a kind): devices run that.
 for f in lib/net/layer_*.c; do
     [ -e "$f" ] || continue

@@ -243,3 +243,22 @@ END
     [ $status -eq 0 ]
     same
 }
+
+@test "what a killed parallel leaves behind does not hold the run" {
+    # its dummy processes (it counts how many it may have) sleep for hours
+    mkdir bin
+    cat >bin/parallel <<END
+#!/bin/sh
+case " \$* " in *" --joblog "*) [ -e left ] || { sleep 1000 & echo \$! >left; kill -9 \$\$; } ;; esac
+exec $(command -v parallel) "\$@"
+END
+    chmod +x bin/parallel
+    printf '%s\n' '{"name":"w0"}' '{"name":"w1"}' >workers
+    status=0
+    PATH=$PWD/bin:$PATH go -q >/dev/null 2>err 3>&- || status=$?
+    [ $status -eq 0 ] || [ $status -eq 75 ]
+    kill -0 "$(cat left)"
+    PATH=$PWD/bin:$PATH go -q >/dev/null
+    kill "$(cat left)"
+    same
+}

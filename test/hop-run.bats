@@ -223,3 +223,20 @@ best_is_kept()
     go grid space.json >/dev/null
     run_err 1 'stdout: cannot write' bash -c 'hop-run -q -o run --data data grid space.json >/dev/full'
 }
+
+@test "random: draws, repeats; called again it has nothing to do" {
+    cat >space.json <<'JSON'
+{"model": "./net.json", "batch_size": [8, 16], "optimizer": "adam",
+ "lr": {"type": "loguniform", "low": 1e-3, "high": 0.1}}
+JSON
+    tiny_net
+    go random --num-configs 3 --repeats 2 --iterations 2 space.json >table
+    [ "$(ls run/models | xargs)" = "c0001-2.safetensors c0001.safetensors c0002-2.safetensors c0002.safetensors c0003-2.safetensors c0003.safetensors" ]
+    [ "$(jq -c '[.id, .seed, .lr]' run/configs.jsonl | sort | cut -d, -f2 | xargs)" = "1 2 1 2 1 2" ]
+    [ "$(jq -c '.lr' run/configs.jsonl | sort -u | wc -l)" -eq 3 ]
+    go random --num-configs 3 --repeats 2 --iterations 2 space.json | cmp - table
+    # more of them: the first ones stay as they are
+    go random --num-configs 4 --repeats 2 --iterations 2 space.json >table
+    [ "$(ls run/models | wc -l)" -eq 8 ]
+    [ "$(jq -s 'map(select(.hop == "train/1")) | length' run/log.jsonl)" -eq 32 ]
+}

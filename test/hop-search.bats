@@ -248,7 +248,7 @@ patient()
 
 @test "usage, full disk" {
     run_err 2 'METHOD is missing' hop-search </dev/null
-    run_err 2 'unknown method "nix" \(known: grid, random, select\)' hop-search nix </dev/null
+    run_err 2 'unknown method "nix" \(known: grid, random, sobol, hyperband, asha, tpe, bohb, pbt, select\)' hop-search nix </dev/null
     run_err 2 'SPACE is missing' hop-search grid </dev/null
     run_err 2 'unexpected operand' hop-search grid space.json more </dev/null
     run_err 2 'top: is no option of grid' hop-search grid --top 3 space.json </dev/null
@@ -256,4 +256,74 @@ patient()
     run_err 1 'stdout: cannot write' bash -c 'hop-search -q grid space.json </dev/null >/dev/full'
     a_log >log
     run_err 1 'stdout: cannot write' bash -c 'hop-search select --table <log >/dev/full'
+}
+
+# goes_on LOG OPTIONS...: which of the first bracket's three configs Hyperband trains on to 3
+goes_on()
+{
+    local log=$1
+    shift
+    hop-search -q hyperband -R 3 "$@" s.json <"$log" | jq -r 'select(.until == 3 and .id <= "c0003") | .id' | xargs
+}
+
+@test "objectives: metric, which way, which evaluations, the gap decide who goes on" {
+    echo '{"lr":{"type":"uniform","low":0,"high":1}}' >s.json
+    e() { echo '{"hop":"eval/1","id":"'"$1"'","iteration":1,"split":"'"$2"'","loss":'"$3"',"accuracy":'"$4"',"f1":'"$5"'}'; }
+    { e c0001 val 0.3 0.90 0.1; e c0001 train 0.1 0.99 0.1
+      e c0002 val 0.2 0.80 0.3; e c0002 train 0.2 0.82 0.9
+      e c0003 val 0.4 0.70 0.2; e c0003 train 0.4 0.71 0.2; } >log
+    [ "$(goes_on log)" = c0001 ]
+    [ "$(goes_on log --metric val.loss)" = c0002 ]
+    [ "$(goes_on log --metric val.loss --maximize)" = c0003 ]
+    [ "$(goes_on log --metric val.accuracy --minimize)" = c0003 ]
+    [ "$(goes_on log --metric val.f1)" = c0002 ]
+    [ "$(goes_on log --metric train.accuracy)" = c0001 ]
+    # better on train by 0.09, 0.02 and 0.01
+    [ "$(goes_on log --max-gap 0.05)" = c0002 ]
+    [ "$(goes_on log --max-gap 0.015)" = c0003 ]
+    [ "$(goes_on log --max-gap 0)" = c0003 ] # all break the rule, this one least
+    [ "$(goes_on log --max-gap 0.1)" = c0001 ]
+    [ "$(goes_on log --max-gap 0 --gap-weight 1)" = c0001 ]
+    [ "$(goes_on log --max-gap 0 --gap-weight 3)" = c0002 ]
+    # a config that diverged, or whose metric is no number, is behind all others
+    { sed '/c0001/d' log; echo '{"hop":"train/1","id":"c0001","visit":1,"iteration":1,"status":"diverged"}'; } >log2
+    [ "$(goes_on log2)" = c0002 ]
+    sed 's/"accuracy":0.90/"accuracy":null/' log >log2
+    [ "$(goes_on log2)" = c0002 ]
+    run_err 1 'metric: evaluations on val have no "auc"' hop-search hyperband -R 3 --metric val.auc s.json <log
+    run_err 2 'minimize: contradicts' hop-search hyperband --minimize --maximize --metric val.loss s.json <log
+    run_err 2 'minimize: needs --metric' hop-search hyperband --minimize s.json <log
+    run_err 2 'of: "worst" is none of them' hop-search hyperband --of worst s.json <log
+}
+
+@test "repeats: a config is as good as its seeds are in the mean" {
+    echo '{"lr":{"type":"uniform","low":0,"high":1}}' >s.json
+    hop-search -q hyperband -R 3 --repeats 2 s.json </dev/null >first
+    [ "$(jq -r 'select(.id | startswith("c0001")) | [.id, .seed] | join(":")' first | xargs)" = "c0001:1 c0001-2:2" ]
+    [ "$(jq -c 'select(.id | startswith("c0001")) | .lr' first | sort -u | wc -l)" -eq 1 ]
+    e() { echo '{"hop":"eval/1","id":"'"$1"'","iteration":1,"split":"val","accuracy":'"$2"'}'; }
+    { e c0001 0.9; e c0001-2 0.1; e c0002 0.6; e c0002-2 0.6; e c0003 0.5; e c0003-2 0.5; } >log
+    [ "$(goes_on log)" = c0001 ]
+    [ "$(hop-search -q hyperband -R 3 --repeats 2 s.json <log | jq -r 'select(.until == 3) | .id' | head -n 2 | xargs)" = "c0002 c0002-2" ]
+    # as long as one seed is missing, nobody goes on
+    sed '$d' log >log2
+    [ "$(hop-search -q hyperband -R 3 --repeats 2 s.json <log2 | jq -r '"\(.id):\(.until)"' | head -n 1)" = c0003-2:1 ]
+}
+
+@test "prefix: two searches in one log do not see each other" {
+    echo '{"lr":{"type":"uniform","low":0,"high":1}}' >s.json
+    hop-search -q random -c 2 s.json </dev/null >log
+    hop-search -q random -c 2 --seed 5 --prefix fine- s.json <log >>log2
+    [ "$(jq -r .id log2 | xargs)" = "fine-0001 fine-0002" ]
+    cat log log2 >both
+    for id in c0001 fine-0001; do echo '{"hop":"eval/1","id":"'$id'","iteration":1,"split":"val","loss":1}'; done >>both
+    [ "$(hop-search -q random -c 2 s.json <both | jq -r .id)" = c0002 ]
+    [ "$(hop-search -q random -c 2 --seed 5 --prefix fine- s.json <both | jq -r .id)" = fine-0002 ]
+    # nor what the other was evaluated on, and by what
+    { cat log log2; for id in c0001 c0002; do echo '{"hop":"eval/1","id":"'$id'","iteration":1,"split":"train","loss":1}'; done; } >both
+    [ -z "$(hop-search -q random -c 2 s.json <both)" ]
+    echo '{"hop":"eval/1","id":"fine-0001","iteration":1,"split":"val","loss":1,"accuracy":0.5}' >>both
+    [ -z "$(hop-search -q random -c 2 s.json <both)" ]
+    run_err 2 'prefix: "a9" is not' hop-search random --prefix a9 s.json </dev/null
+    run_err 2 'prefix: "a/b" is not' hop-search random --prefix a/b s.json </dev/null
 }

@@ -185,6 +185,28 @@ no_leftovers()
     [[ $stderr =~ README:\ lies\ in\ no\ class\ folder ]]
 }
 
+@test "--fraction keeps its part of each class, of both splits; less is a part of more" {
+    shapes pics -n 40 --val 10 --size 8
+    # pictures DIR: the digest of each picture of train, which lie at the end of the file
+    pictures() { tail -c $((192 * $(jq .splits.train.examples $1/manifest.json))) $1/train-000.safetensors | split -b 192 --filter='sha1sum'; }
+    for f in 1 0.5 0.1; do
+        hop-shard -q -n 1 -o d$f --fraction $f --val pics/val pics/train >/dev/null
+    done
+    [ "$(jq -c '[.splits.train.examples, .splits.val.examples, .splits.train.shards[0].per_class[0]]' d1/manifest.json d0.5/manifest.json d0.1/manifest.json | xargs)" = \
+        "[400,100,40] [200,50,20] [40,10,4]" ]
+    [ -z "$(comm -23 <(pictures d0.1 | sort) <(pictures d0.5 | sort))" ]
+    [ "$(comm -12 <(pictures d0.5 | sort) <(pictures d1 | sort) | wc -l)" -eq 200 ]
+    hop-shard -q -n 1 -o all --val pics/val pics/train >/dev/null
+    diff <(digests all) <(digests d1)
+    hop-shard --check d0.1 | jq -e '.problems == []'
+    # cut from train: disjoint from it as ever, one of each class at least
+    hop-shard -q -n 2 -o cut --fraction 0.01 --val-fraction 0.2 pics/train >/dev/null
+    [ "$(jq -c '[.splits.train.examples, .splits.val.examples]' cut/manifest.json)" = "[10,10]" ]
+    hop-shard --check cut | jq -e '.problems == []'
+    run_err 2 '^hop-shard: --fraction: ' hop-shard --fraction 0 pics
+    run_err 2 '^hop-shard: --fraction: ' hop-shard --fraction 1.5 pics
+}
+
 @test "--val: unknown class refused, fewer classes fine; --val-fraction takes its part of each" {
     shapes pics -n 10 --val 2 --size 8
     mv pics/val/star pics/val/comet

@@ -157,3 +157,21 @@ again()
     run --separate-stderr -75 hop-verify -q --data data --device cuda:77 run c0002
     [[ $stderr == *cuda*'exit status 75'* ]]
 }
+
+@test "a config with a parent: from the first ancestor on" {
+    cat >space.json <<'JSON'
+{"model": "./net.json", "batch_size": 8, "optimizer": "adam", "lr": {"type": "loguniform", "low": 1e-3, "high": 0.1}}
+JSON
+    hop-run -q -o pbt --data data --workers 2 --device ref pbt -c 4 -n 5 --interval 1 --metric val.loss space.json >/dev/null
+    ids=$(jq -r 'select(.parent)|.id' pbt/configs.jsonl)
+    [ "$(wc -w <<<"$ids")" -ge 2 ]
+    run --separate-stderr -0 hop-verify pbt $ids
+    [ "$(jq -r .status <<<"$output" | sort -u)" = equal ]
+    # all visits of all ancestors are repeated: as many as the model file counts
+    id=$(tail -n 1 <<<"$ids")
+    [ "$(jq --arg id "$id" 'select(.id==$id)|.visits' <<<"$output")" -eq "$(meta pbt/models/$id.safetensors progress | jq .visits)" ]
+    # of another ancestor it is not the same
+    parent=$(jq -r --arg id "$id" 'select(.id==$id)|.parent' pbt/configs.jsonl)
+    mv pbt/models/$parent.safetensors kept
+    run_err 1 "its parent.s model file .*$parent.safetensors is not there" hop-verify -q pbt $id
+}

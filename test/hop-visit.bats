@@ -352,3 +352,73 @@ refused()
     run_err 1 'stdin:1' hop-visit --run run --add-configs <<<'{"hop":"train/1","id":"x"}'
     run_err 1 'stdin:1: .*no newline' bash -c "printf '{}' | hop-visit --run run --add-configs"
 }
+
+# A child of c1 in its state after an iteration: "parent" in its config line.
+child() # ID LR ITERATION [MORE]
+{
+    echo '{"hop":"config/1","id":"'"$1"'","model":"./net.json","optimizer":"adam","lr":'"$2"',"batch_size":8,"seed":1,"parent":"c1","parent_iteration":'"$3${4:-}"',"until":2}'
+}
+
+birth() # ID
+{
+    hop-visit --run run --id "$1" --visit 0 -- hop-train --init
+}
+
+@test "a config with a parent is born with the parent's state, its own config, no history" {
+    { child d1 0.02 1; child d2 0.01 1 ',"x":1'; } | hop-visit --run run --add-configs
+    run --separate-stderr -75 birth d1
+    [[ $stderr == *"c1.safetensors: has 0 iterations, cannot be a parent at 1 (its visits come first)" ]]
+    [ ! -e run/models/d1.safetensors ]
+    for k in 1 2 3; do visit $k; done
+    birth d1
+    tensors run/models/c1.safetensors >c1.bytes
+    tensors run/models/d1.safetensors >d1.bytes
+    cmp c1.bytes d1.bytes
+    [ "$(meta run/models/d1.safetensors history)" = '[]' ]
+    [ "$(meta run/models/d1.safetensors config | jq -c '[.id,.lr,.parent]')" = '["d1",0.02,"c1"]' ]
+    [ "$(meta run/models/d1.safetensors progress)" = "$(meta run/models/c1.safetensors progress)" ]
+    [ "$(jq -c 'select(.id == "d1") | .hop' run/log.jsonl)" = '"config/1"' ]
+    birth d1 # done before
+    # it trains on from there with its own learning rate, and leaves its parent alone
+    hop-visit --run run --id d1 --shard train-000 --visit 4 -- \
+        hop-train -q --device ref --shard data/train-000.safetensors
+    [ "$(jq -c 'select(.id == "d1" and .visit == 4) | [.iteration,.lr]' run/log.jsonl)" = '[2,0.02]' ]
+    tensors run/models/c1.safetensors | cmp - c1.bytes
+    # too late
+    visit 4 0
+    run --separate-stderr -1 birth d2
+    [[ $stderr == *"c1.safetensors: went on from iteration 1, it is too late to be a parent there" ]]
+    no_leftovers run
+}
+
+@test "a parent must have the same optimizer and weights" {
+    for k in 1 2 3; do visit $k; done
+    sed 's/"units": 8/"units": 9/' net.json >wide.json
+    {
+        child e1 0.02 1 | sed 's/adam/sgd/'
+        child e2 0.02 1 | sed 's/net.json/wide.json/'
+        child e3 0.02 1 | sed 's/"parent":"c1"/"parent":"nobody"/'
+        child e4 0.02 0
+    } | hop-visit --run run --add-configs
+    run --separate-stderr -1 birth e1
+    [[ $stderr == *'c1.safetensors: has another optimizer than its child "e1"' ]]
+    run --separate-stderr -1 birth e2
+    [[ $stderr == *'c1.safetensors: has another shape of "dense/kernel" of its child "e2" (parent and child must have the same weights)' ]]
+    run --separate-stderr -75 birth e3
+    [[ $stderr == *'nobody.safetensors: there is no model file of the parent'* ]]
+    run --separate-stderr -1 birth e4
+    [[ $stderr == *parent_iteration* ]]
+    [ "$(ls run/models)" = c1.safetensors ]
+    no_leftovers run
+}
+
+@test "a birth from a parent that is killed leaves no child or a whole one" {
+    for k in 1 2 3; do visit $k; done
+    child d1 0.02 1 | hop-visit --run run --add-configs
+    run -143 hop-visit --run run --id d1 --visit 0 -- sh -c 'hop-train --init; kill -TERM $PPID; sleep 1'
+    [ ! -e run/models/d1.safetensors ]
+    birth d1
+    tensors run/models/c1.safetensors >c1.bytes
+    tensors run/models/d1.safetensors | cmp - c1.bytes
+    no_leftovers run
+}

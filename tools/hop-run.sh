@@ -13,6 +13,7 @@ progress=
 dry=
 best=
 every=
+workers=
 again=
 
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
@@ -155,6 +156,9 @@ while [ $# -gt 0 ]; do
     esac
     seen="$seen$option "
     case $option in
+    --workers) workers=$value ;;
+    esac
+    case $option in
     --output) run=$value ;;
     --data) data=$value ;;
     --engine) engine=$value ;;
@@ -190,8 +194,27 @@ esac
 [ $# -ge 1 ] || die 2 "METHOD is missing (see --help)"
 [ $# -ge 2 ] || die 2 "SPACE is missing (see --help)"
 method=$1
+# Methods that choose by results have as many configs in training as there are workers, and are asked
+# again after every evaluation, so that a config that has ended makes room for another at once.
+case $method in
+asha | tpe)
+    plan="$plan --ahead=${every:-1}"
+    case " $* " in
+    *' --parallel'[\ =]* | *' -j'*) ;;
+    *)
+        if [ -f "$workers" ]; then
+            workers=$(grep -c '"name"' "$workers")
+        fi
+        shift
+        set -- "$method" "--parallel=${workers:-$(getconf _NPROCESSORS_ONLN)}" "$@"
+        ;;
+    esac
+    ;;
+esac
 for space in "$@"; do :; done
-[ "$method" != select ] || die 2 "select: is no method (known: hop-search --help)"
+case $method in
+select | narrow | import) die 2 "$method: is no method (known: hop-search --help)" ;;
+esac
 
 for tool in hop-search hop-schedule hop-visit flock $needs; do
     command -v "$tool" >/dev/null || die 1 "$tool is not installed"
@@ -225,10 +248,11 @@ if [ -n "$dry" ]; then
 fi
 mkdir -p "$run/jobs" || exit 1
 
-# Children inherit the lock, so that a run whose hop-run was killed is not begun again before its
-# last visit has ended.
+# The script inherits the lock, so that a run whose hop-run was killed is not begun again beside it;
+# visits, which may outlive both, hold another one. (Slurm's are waited for by its script.)
 exec 9>"$run/.lock" || exit 1
 flock -n 9 || die 75 "$run: another hop-run works on it"
+[ "$engine" = slurm ] || flock -n "$run/.visits.lock" true || die 75 "$run: visits of an earlier call still run"
 
 # What makes two calls one search: the data, the method, the space.
 keep() { # TEXT FILE WHAT
@@ -239,8 +263,24 @@ keep() { # TEXT FILE WHAT
         die 1 "$run: was begun with another $3 (kept in $2; take a new run folder)"
 }
 keep "$(cd "$data" && pwd -P)" "$run/data.txt" "data folder"
-keep "$method" "$run/method.txt" "method"
-keep "$(cat "$space")" "$run/space.json" "space"
+# Searches with ids of their own (--prefix) share the folder: each has its method and space.
+word_before=
+prefix=
+for word in "$@"; do
+    case $word_before in
+    --prefix) prefix=-$word ;;
+    esac
+    case $word in
+    --prefix=*) prefix=-${word#*=} ;;
+    esac
+    word_before=$word
+done
+case $prefix in
+-c) prefix= ;;
+*[!A-Za-z0-9_-]*) die 2 "--prefix: \"${prefix#-}\" is not letters, digits, _ and -" ;;
+esac
+keep "$method" "$run/method$prefix.txt" "method"
+keep "$(cat "$space")" "$run/space$prefix.json" "space"
 : >>"$run/log.jsonl" || exit 1
 
 # Which states are kept beside the last ones may change from call to call.
@@ -271,6 +311,7 @@ export HOP_NAME HOP_AGAIN
 next=$run/jobs/next.jsonl
 last=$run/jobs/last.jsonl
 script=$run/jobs/next.$form
+was=
 rm -f "$last"
 # make says 2 whatever went wrong; its last recipe leaves the status here.
 made=$run/jobs/make.status
@@ -291,15 +332,19 @@ while :; do
     if [ -e "$run/configs.jsonl" ]; then
         hop-visit $quiet --run "$run" --restore || exit
     fi
-    hop-search $quiet "$@" ${every:+"--eval-every=$every"} <"$run/log.jsonl" >"$next" || exit
+    # What was asked for is part of what is known: methods that choose by results go on from there.
+    { [ ! -e "$run/configs.jsonl" ] || cat "$run/configs.jsonl"; cat "$run/log.jsonl"; } |
+        hop-search $quiet "$@" ${every:+"--eval-every=$every"} >"$next" || exit
     if [ ! -s "$next" ]; then
         left_open >"$next" || exit
         [ -s "$next" ] || break
     fi
-    if [ -e "$last" ] && cmp -s "$next" "$last"; then
+    size=$(wc -c <"$run/log.jsonl")
+    if [ -e "$last" ] && [ "$size" = "$was" ] && cmp -s "$next" "$last"; then
         die 1 "$run: hop-search still asks for configs that hop-schedule takes for done (is --eval-every 0? does --metric need --eval-train?)"
     fi
     cp "$next" "$last" || exit 1
+    was=$size
     schedule --as $form $quiet $verbose <"$next" >"$script" || exit
     schedule -q --as json <"$next" >>"$run/schedule.jsonl" || exit
     [ -n "$caught" ] && exit $((128 + caught))

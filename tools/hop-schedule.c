@@ -16,7 +16,7 @@
 static struct {
     const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *keep, *nets, *halt,
         *timeout;
-    int64_t iterations, eval_every, retries, seed, examples;
+    int64_t iterations, ahead, eval_every, retries, seed, examples;
     bool want_eval_train, is_simulated;
 } a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .seed = 1, .halt = "never",
        .examples = 50000};
@@ -31,6 +31,8 @@ static struct hop_opt rows[] = {
     {"run", 0, HOP_OPT_STR, &a.run, "RUN", "the run folder: what is done there is left out", 0, 0,
      false},
     {"iterations", 0, HOP_OPT_INT, &a.iterations, "N", "overrides the configs' \"until\"", 1, 1e9,
+     false},
+    {"ahead", 0, HOP_OPT_INT, &a.ahead, "N", "at most N more iterations of each config (all)", 1, 1e9,
      false},
     {"eval-every", 0, HOP_OPT_INT, &a.eval_every, "N",
      "evaluate every N iterations and after the last (1); 0 = never", 0, 1e9, false},
@@ -176,7 +178,7 @@ main(int argc, char **argv)
               .data = a.data, .workers = a.workers ? a.workers : n_cpus, .run = a.run,
               .nets = a.nets, .replay = policy == &hop_policy_file ? a.policy : a.replay,
               .want_order = a.replay || !strcmp(a.order, "free"),
-              .iterations = a.iterations, .eval_every = a.eval_every, .examples = a.examples,
+              .iterations = a.iterations, .ahead = a.ahead, .eval_every = a.eval_every, .examples = a.examples,
               .want_eval_train = a.want_eval_train, .is_simulated = a.is_simulated}, &s, &e), &e);
     s.in.is_free = !strcmp(a.order, "free");
     s.in.seed = (uint64_t)a.seed;

@@ -1,38 +1,28 @@
 /* hop-search - which configs to train next, and which were best. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "format/json.h"
 #include "net/zoo.h"
+#include "search/import.h"
 #include "search/methods.h"
-#include "search/rank.h"
 #include "search/space.h"
 #include "search/trials.h"
 #include "search_options.h"
+#include "search_select.h"
 #include "tool.h"
 
 static const char synopsis[] = "METHOD [OPTIONS] SPACE < log.jsonl\n"
                                "METHOD --table [OPTIONS]\n"
-                               "select [--metric SPLIT.METRIC] [--best] [--top K] [--table] "
-                               "< log.jsonl";
+                               "select [OPTIONS] < log.jsonl\n"
+                               "narrow [OPTIONS] SPACE < log.jsonl\n"
+                               "import FORMAT FILE";
 
 static void
 check(int rc, const struct hop_err *e)
 {
     if (rc)
         tool_die(e);
-}
-
-/* The log; none when stdin is a terminal, where nobody types one. */
-static void
-read_log(struct hop_trials *t)
-{
-    struct hop_err e = {0};
-
-    *t = (struct hop_trials){0};
-    if (!isatty(STDIN_FILENO))
-        check(hop_trials_read(STDIN_FILENO, "stdin", t, &e), &e);
 }
 
 /* ---- commands ---- */
@@ -49,6 +39,23 @@ is_net(const struct hop_json *model)
     return is;
 }
 
+/* Losses of different kinds do not compare: said before a search goes by them. */
+static void
+warn_of_losses(const struct hop_method *method, const struct hop_search_in *in)
+{
+    const struct hop_dim *d;
+    size_t i;
+
+    for (i = 0; i < in->space->n_all && !method->is_blind; i++) {
+        d = in->space->all[i];
+        if (!strcmp(d->key, "loss") && d->n_choices > 1 && in->trials->n &&
+            !strcmp(in->objective.key, "loss"))
+            tool_warn("%s: the configs have different losses, which do not compare (try --metric "
+                      "%s.mae or %s.accuracy)", method->name, in->objective.metric.split,
+                      in->objective.metric.split);
+    }
+}
+
 static void
 search(const struct hop_method *method, const char *space_path)
 {
@@ -61,11 +68,12 @@ search(const struct hop_method *method, const char *space_path)
     size_t i;
 
     check(hop_space_read(space_path, &space, &e), &e);
-    read_log(&trials);
+    search_read_log(&trials);
     search_args.o.is_net = is_net;
     in = (struct hop_search_in){.space = space, .trials = &trials, .options = &search_args.o,
                                 .where = space_path};
     check(hop_search_run(method, &in, &out, &e), &e);
+    warn_of_losses(method, &in);
     for (i = 0; i < hop_json_len(out.configs); i++)
         tool_record(hop_json_at(out.configs, i));
     if (search_args.o.patience.iterations)
@@ -112,51 +120,46 @@ run_method(int argc, char **argv)
     search(method, argv[2]);
 }
 
+/* import FORMAT FILE: another program's space as one of ours. */
 static void
-run_select(int argc, char **argv)
+run_import(int argc, char **argv)
 {
-    static const char *const takes[] = {"metric", "best", "top", "table", NULL};
-    struct hop_trials trials;
-    struct hop_ranking r;
-    struct hop_str table = {0};
-    struct hop_json *j;
+    static const char *const takes[] = {NULL};
+    const struct hop_importer *from;
+    struct hop_json *theirs, *ours;
+    struct hop_space *space;
     struct hop_err e = {0};
-    size_t i, n;
 
-    search_options_check("select", takes, false);
-    if (argc > 2)
-        tool_usage(argv[2], "unexpected operand");
-    read_log(&trials);
-    check(hop_rank_make(&trials, search_args.metric, search_args.want_best, &r, &e), &e);
-    n = search_args.top && (size_t)search_args.top < r.n ? (size_t)search_args.top : r.n;
-    if (search_args.want_table) {
-        hop_rank_table(&r, n, &table);
-        check(hop_str_check(&table, &e), &e);
-        tool_print(hop_str_c(&table));
-    }
-    for (i = 0; i < n && !search_args.want_table; i++) {
-        j = hop_rank_record(&r, i);
-        tool_record(j);
-        hop_json_free(j);
-    }
-    hop_str_clear(&table);
-    hop_rank_clear(&r);
-    hop_trials_clear(&trials);
+    search_options_check("import", takes, false);
+    if (argc < 4)
+        tool_usage(NULL, argc < 3 ? "FORMAT is missing" : "FILE is missing");
+    if (argc > 4)
+        tool_usage(argv[4], "unexpected operand");
+    check(hop_import_find(argv[2], &from, &e), &e);
+    check(hop_import_read_file(argv[3], &theirs, &e), &e);
+    check(hop_import_run(from, theirs, argv[3], &ours, &e), &e);
+    check(hop_space_parse(hop_json_copy(ours), argv[3], &space, &e), &e);
+    tool_record(ours);
+    hop_space_free(space);
+    hop_json_free(ours);
+    hop_json_free(theirs);
 }
 
 /* Commands that are no methods. */
 static const struct {
     const char *name;
     void (*run)(int argc, char **argv);
-} commands[] = {{"select", run_select}};
+} commands[] = {{"select", search_select}, {"narrow", search_narrow}, {"import", run_import}};
 
 int
 main(int argc, char **argv)
 {
     size_t i;
 
-    tool_init("hop-search", "Say which configs to train next (METHOD: grid, random), or rank those "
-              "of a log.", synopsis, search_rows, true, &argc, argv);
+    tool_init("hop-search",
+              "Say which configs to train next, rank those of a log, or narrow a space by it.\n"
+              "METHOD: grid, random, sobol, hyperband, asha, tpe, bohb, pbt.",
+              synopsis, search_rows, true, &argc, argv);
     if (argc < 2)
         tool_usage(NULL, "METHOD is missing");
     for (i = 0; i < HOP_LEN(commands) && strcmp(commands[i].name, argv[1]); i++)

@@ -160,6 +160,8 @@ main(int argc, char **argv)
          false},
         {"val-fraction", 0, HOP_OPT_REAL, &options.val_fraction, "F",
          "take this part of every class for val", 0, 0.999999, false},
+        {"fraction", 0, HOP_OPT_REAL, &options.fraction, "F",
+         "keep only this part of every class, of train and val (1)", 1e-9, 1, false},
         {"val-shards", 0, HOP_OPT_INT, &options.n_val_shards, "SHARDS",
          "val shards to make (as many as train)", 1, HOP_MAX_SHARDS, false},
         {"size", 0, HOP_OPT_STR, &size_text, "HxW", "make all pictures this size", 0, 0, false},
@@ -186,7 +188,7 @@ main(int argc, char **argv)
 
     hop_str_add(&formats, "kind of SOURCE, instead of a guess: ");
     hop_source_list(&formats);
-    rows[6].help = hop_str_c(&formats);
+    rows[7].help = hop_str_c(&formats);
     tool_init("hop-shard", "Make shuffled, class-balanced shards of pictures or table rows.",
               "[-n SHARDS] [-o DIR] [--val SOURCE | --val-fraction F] [--size HxW] SOURCE\n"
               "--check DIR | FILE...\n--push WORKERS DIR",

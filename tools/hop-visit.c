@@ -150,6 +150,10 @@ tell(double wall_s)
               (long long)visit.visit, visit.shard ? " on " : "", visit.shard ? visit.shard : "",
               visit.is_skipped ? "was done" : "done", wall_s, loss ? ", loss " : ", visits ",
               loss ? hop_json_real(loss) : (double)visit.visit);
+    if (tool_verbosity > 1 && visit.is_tried && !visit.is_eval)
+        tool_warn("%s visit %lld: ms: begin %.3f, filter %.3f, check %.3f, commit %.3f, log %.3f",
+                  visit.id, (long long)visit.visit, 1e3 * visit.begin_s, 1e3 * visit.filter_s,
+                  1e3 * visit.check_s, 1e3 * visit.commit_s, 1e3 * visit.log_s);
 }
 
 int

@@ -79,7 +79,7 @@ read_tasks(const struct tool_scene_options *o, struct tool_scene *s, struct hop_
     struct hop_str nets = {0};
     struct hop_tasks_in in = {.configs = &s->configs, .run = o->run, .data = &s->data,
                               .workers = &s->workers, .where = "stdin",
-                              .iterations = o->iterations, .is_eval = s->is_eval,
+                              .iterations = o->iterations, .ahead = o->ahead, .is_eval = s->is_eval,
                               .eval_every = s->visits ? 1 : o->eval_every};
     int rc;
 

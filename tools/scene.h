@@ -14,7 +14,7 @@ struct tool_scene_options {
     const char *data, *workers, *run, *nets; /* as hop-schedule's options; data, run, nets may be NULL */
     const char *replay;  /* NULL, or a file with visits, */
     bool want_order;     /* which give shards too, not only ranks */
-    int64_t iterations, eval_every, examples;
+    int64_t iterations, ahead, eval_every, examples;
     bool want_eval_train, is_simulated;
 };
 

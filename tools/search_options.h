@@ -11,8 +11,12 @@
 struct search_args {
     struct hop_search_options o; /* as methods read it, after search_options_finish */
     const char *metric, *of;
+    struct hop_opt_list inherited;
     int64_t seed, top;
     bool want_less, want_more, want_table, want_best;
+    const char *by, *cost;
+    bool want_pareto, want_importance, want_configs;
+    double quantile;
 };
 extern struct search_args search_args;
 extern struct hop_opt search_rows[];
@@ -20,6 +24,9 @@ extern struct hop_opt search_rows[];
 /* search_options_check - exit 2 when an option was given that the command `name` does not take.
  * takes: NULL-ended; is_method: those that every method takes are allowed, too. */
 void search_options_check(const char *name, const char *const *takes, bool is_method);
+
+/* search_options_is_seen - was the option given? */
+bool search_options_is_seen(const char *name);
 
 /* search_options_finish - texts into search_args.o. */
 void search_options_finish(void);

@@ -299,8 +299,8 @@ hop_atomic_sweep(const char *path)
     hop_str_clear(&file);
 }
 
-int
-hop_lock(const char *path, bool want_wait, int *fd, struct hop_err *e)
+static int
+lock(const char *path, int how, int *fd, struct hop_err *e)
 {
     int h = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), rc;
 
@@ -308,7 +308,7 @@ hop_lock(const char *path, bool want_wait, int *fd, struct hop_err *e)
     if (h < 0)
         return hop_fail_errno(e, path, NULL, "cannot open the lock");
     do
-        rc = flock(h, want_wait ? LOCK_EX : LOCK_EX | LOCK_NB);
+        rc = flock(h, how);
     while (rc < 0 && errno == EINTR);
     if (rc < 0) {
         rc = errno == EWOULDBLOCK
@@ -320,6 +320,18 @@ hop_lock(const char *path, bool want_wait, int *fd, struct hop_err *e)
     }
     *fd = h;
     return HOP_OK;
+}
+
+int
+hop_lock(const char *path, bool want_wait, int *fd, struct hop_err *e)
+{
+    return lock(path, want_wait ? LOCK_EX : LOCK_EX | LOCK_NB, fd, e);
+}
+
+int
+hop_lock_shared(const char *path, int *fd, struct hop_err *e)
+{
+    return lock(path, LOCK_SH, fd, e);
 }
 
 int

@@ -57,6 +57,10 @@ void hop_atomic_sweep(const char *path);
  * *fd is the descriptor to close. Err: HOP_EBUSY when held and !want_wait; HOP_EIO. */
 int hop_lock(const char *path, bool want_wait, int *fd, struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_lock_shared - the same beside any number of others who hold it so; waits while somebody has it
+ * alone. */
+int hop_lock_shared(const char *path, int *fd, struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_mkdirs - mkdir -p. */
 int hop_mkdirs(const char *path, struct hop_err *e) HOP_MUSTUSE;
 

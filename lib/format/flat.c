@@ -25,16 +25,38 @@ take_char(struct reader *r, char c)
     return true;
 }
 
+/* How many bytes the UTF-8 character at p, which is none of ASCII, has; 0 if it is none at all. */
+static size_t
+character_bytes(const char *p, const char *end)
+{
+    const uint8_t *b = (const uint8_t *)p;
+    size_t n = b[0] >= 0xC2 && b[0] < 0xE0 ? 2 : b[0] >= 0xE0 && b[0] < 0xF0 ? 3
+               : b[0] >= 0xF0 && b[0] < 0xF5 ? 4 : 0;
+    size_t i;
+
+    if (!n || (size_t)(end - p) < n)
+        return 0;
+    for (i = 1; i < n; i++)
+        if (b[i] >> 6 != 2)
+            return 0;
+    /* longer than need be; surrogates; beyond the last one */
+    if ((b[0] == 0xE0 && b[1] < 0xA0) || (b[0] == 0xED && b[1] > 0x9F) ||
+        (b[0] == 0xF0 && b[1] < 0x90) || (b[0] == 0xF4 && b[1] > 0x8F))
+        return 0;
+    return n;
+}
+
 /* The inside of a string whose first quote was read. */
 static bool
 read_string(struct reader *r, const char **s, uint32_t *n)
 {
     const char *start = r->p;
+    size_t step;
 
-    while (r->p < r->end && *r->p != '"') {
-        if (*r->p < ' ' || *r->p == '\\' || *r->p & 0x80)
+    for (; r->p < r->end && *r->p != '"'; r->p += step) {
+        step = *r->p & 0x80 ? character_bytes(r->p, r->end) : 1;
+        if (!step || (step == 1 && ((unsigned char)*r->p < ' ' || *r->p == '\\')))
             return false;
-        r->p++;
     }
     if (r->p == r->end)
         return false;

@@ -1,7 +1,7 @@
 /* flat - the members of one flat JSON object, found in its text without building values: for logs
  * of millions of lines, ten times as fast as json.h.
  *
- * Flat: strings have no escapes and only ASCII, numbers fit doubles and int64, there are no arrays
+ * Flat: strings have no escapes, numbers fit doubles and int64, there are no arrays
  * or objects inside and at most HOP_FLAT_MAX members. What is not flat may still be JSON: ask
  * hop_json_parse then.
  */

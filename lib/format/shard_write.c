@@ -73,12 +73,23 @@ part_alloc(struct part *p, int64_t n_classes, struct hop_err *e)
     return p->from && p->n && p->start && p->seen && p->ranks ? HOP_OK : HOP_ENOMEM;
 }
 
-/* Choose the ranks of a split and count: fraction is val's, of this spill. */
+/* Of n, the part that --fraction keeps. */
+static int64_t
+kept(int64_t n, double fraction)
+{
+    int64_t k = (int64_t)floor((double)n * fraction + 0.5);
+
+    return fraction > 0 && n ? (k ? k : 1) : n;
+}
+
+/* Choose the ranks of a split and count: fraction is val's, of this spill; of its ranks, the first
+ * o->fraction are taken. */
 static void
-part_choose(struct part *p, bool is_val_of_train, double fraction, uint64_t seed)
+part_choose(struct part *p, bool is_val_of_train, double fraction,
+            const struct hop_shard_options *o)
 {
     /* A val split cut from train needs train's ranks, of which it takes the first. */
-    uint64_t key = hop_rng_key(seed, is_val_of_train ? "train" : p->name, HOP_FOR_SHARD);
+    uint64_t key = hop_rng_key(o->seed, is_val_of_train ? "train" : p->name, HOP_FOR_SHARD);
     int64_t c, n_val;
 
     hop_spill_counts(p->spill, p->n);
@@ -88,7 +99,7 @@ part_choose(struct part *p, bool is_val_of_train, double fraction, uint64_t seed
         if (n_val && n_val >= p->n[c])
             n_val = p->n[c] - 1;
         p->from[c] = is_val_of_train ? 0 : n_val;
-        p->n[c] = is_val_of_train ? n_val : p->n[c] - n_val;
+        p->n[c] = kept(is_val_of_train ? n_val : p->n[c] - n_val, o->fraction);
         p->start[c] = p->n_total;
         p->n_total += p->n[c];
     }
@@ -706,7 +717,7 @@ plan(struct making *k, struct hop_err *e)
     k->train.spill = &k->train_spill;
     if ((rc = part_alloc(&k->train, n_classes, e)))
         return rc;
-    part_choose(&k->train, false, o->val_fraction, o->seed);
+    part_choose(&k->train, false, o->val_fraction, o);
     if (k->m->info.per_class)
         memcpy(k->m->info.per_class, k->train.n, (size_t)n_classes * sizeof *k->train.n);
     if (k->train.n_total < o->n_shards)
@@ -718,7 +729,7 @@ plan(struct making *k, struct hop_err *e)
     k->val.spill = is_val_of_train ? &k->train_spill : &k->val_spill;
     if ((rc = part_alloc(&k->val, n_classes, e)))
         return rc;
-    part_choose(&k->val, is_val_of_train, is_val_of_train ? o->val_fraction : 0, o->seed);
+    part_choose(&k->val, is_val_of_train, is_val_of_train ? o->val_fraction : 0, o);
     if (k->val.n_total == 0)
         return hop_fail(e, HOP_EARG, "--val-fraction", NULL,
                         "%.9g of so few examples leaves none for val", o->val_fraction);

@@ -11,7 +11,8 @@
  *
  * hop.dataset is the digest of shape, dtype and classes or targets (as JSON), then of every train
  * example in the source's order: class (32 bits, little-endian; 0 with targets), values, targets. It does not depend on the number
- * of shards or the seed, except through --val-fraction, which chooses what train is.
+ * of shards or the seed, except through --val-fraction and --fraction, which choose what
+ * train is.
  *
  * Nothing half-made passes for a data folder: shards are written beside their names, synced and
  * renamed, and manifest.json comes last.
@@ -34,6 +35,8 @@ struct hop_shard_options {
     const char *target;       /* columns of it: "a,b" */
     double
         val_fraction; /* 0 = none, else under 1: per class, rounded, leaving train one at least */
+    double fraction;  /* 0 = all, else what is kept of every class of both splits, rounded, one at
+                         least: the first by rank, so less is a part of more */
     int64_t n_shards;
     int64_t n_val_shards; /* 0 = as many as train; never more than there are val examples */
     int64_t h, w;         /* 0 = as the pictures are */

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "net/param.h"
 
 /* "known: lenet5, mlp, ..." in the order of the folder. */
 static void
@@ -49,32 +50,48 @@ hop_zoo_is_net(const struct hop_json *model, const char *nets_dir)
     return is_net;
 }
 
-int
-hop_zoo_find(const struct hop_json *config, const char *nets_dir, const char *where,
-             struct hop_json **out, struct hop_err *e)
+/* The architecture as it is written. *file: where, for errors about what is in it. */
+static int
+read_net(const struct hop_json *config, const char *nets_dir, const char *where,
+         struct hop_str *file, struct hop_json **out, struct hop_err *e)
 {
     const struct hop_json *model = hop_json_get(config, "model");
     const char *name = NULL;
-    struct hop_str path = {0}, hint = {0};
+    struct hop_str hint = {0};
     int rc;
 
-    *out = NULL;
     if (hop_json_kind(model) == HOP_JSON_OBJECT) {
+        hop_str_addf(file, "%s: model", where);
         *out = hop_json_copy(model);
         return *out ? HOP_OK : hop_fail(e, HOP_ENOMEM, where, NULL, "out of memory");
     }
     if ((rc = hop_json_get_str(config, "model", true, where, &name, e)))
         return rc;
     if (is_path(name))
-        return hop_json_read_file(name, out, e);
-    hop_str_addf(&path, "%s/%s.json", nets_dir, name);
-    if (!(rc = hop_str_check(&path, e)) && access(path.s, F_OK) < 0) {
+        hop_str_add(file, name);
+    else
+        hop_str_addf(file, "%s/%s.json", nets_dir, name);
+    if (!(rc = hop_str_check(file, e)) && !is_path(name) && access(file->s, F_OK) < 0) {
         list_nets(nets_dir, &hint);
         rc = hop_fail(e, HOP_EFORMAT, where, hop_str_c(&hint), "unknown net \"%.100s\"", name);
     }
-    if (!rc)
-        rc = hop_json_read_file(path.s, out, e);
-    hop_str_clear(&path);
     hop_str_clear(&hint);
+    return rc ? rc : hop_json_read_file(file->s, out, e);
+}
+
+int
+hop_zoo_find(const struct hop_json *config, const char *nets_dir, const char *where,
+             struct hop_json **out, struct hop_err *e)
+{
+    struct hop_str file = {0};
+    int rc;
+
+    *out = NULL;
+    rc = read_net(config, nets_dir, where, &file, out, e);
+    if (!rc && (rc = hop_param_fill(out, config, hop_str_c(&file), e))) {
+        hop_json_free(*out);
+        *out = NULL;
+    }
+    hop_str_clear(&file);
     return rc;
 }

@@ -8,7 +8,7 @@
 
 /* hop_zoo_find - the Keras JSON for config's "model": an object (the architecture itself), the
  * name of a net in nets_dir ("cifar10-cnn2"), or the path of a file (has a '/' or ends in .json).
- * *out is the caller's. Err: HOP_EFORMAT at `where`, HOP_EIO naming the file. */
+ * Places that the net leaves open (param.h) are filled from config. *out is the caller's. Err: HOP_EFORMAT at `where`, HOP_EIO naming the file. */
 int hop_zoo_find(const struct hop_json *config, const char *nets_dir, const char *where,
                  struct hop_json **out, struct hop_err *e) HOP_MUSTUSE;
 

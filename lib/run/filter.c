@@ -16,7 +16,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 
-enum { TRY_AGAIN = 75, SSH_FAILED = 255, CANNOT_RUN = 127, COPY_BYTES = 1 << 20 };
+enum { TRY_AGAIN = 75, SSH_FAILED = 255, CANNOT_RUN = 127, MAX_SIGNAL = 65, COPY_BYTES = 1 << 20 };
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP};
 static volatile sig_atomic_t child, last_signal;
@@ -132,6 +132,10 @@ judge(const char *name, int status, struct hop_err *e)
     if (WIFSIGNALED(status))
         return hop_fail(e, HOP_EBUSY, name, "the visit can be tried again",
                         "killed by signal %d", WTERMSIG(status));
+    /* What a shell, here or behind ssh, says of a command that was killed. */
+    if (code > 128 && code < 128 + MAX_SIGNAL)
+        return hop_fail(e, HOP_EBUSY, name, "the visit can be tried again",
+                        "killed by signal %d", code - 128);
     if (code == TRY_AGAIN || code == SSH_FAILED)
         return hop_fail(e, HOP_EBUSY, name, "the visit can be tried again", "exit status %d", code);
     return code ? hop_fail(e, HOP_EFAIL, name, NULL, "exit status %d", code) : HOP_OK;

@@ -292,17 +292,34 @@ check_over(const struct scene *s, struct hop_err *e)
                     "the search in %s is not over", s->g->run);
 }
 
+/* The lock of the run, and that of its visits. */
+static int
+take_locks(const char *run, int fds[2], struct hop_err *e)
+{
+    static const char *const names[] = {".lock", ".visits.lock"};
+    struct hop_err busy = {0};
+    char *path;
+    int i, rc = HOP_OK;
+
+    fds[0] = fds[1] = -1;
+    for (i = 0; i < 2 && !rc; i++) {
+        if (!(path = hop_run_path(run, names[i], e)))
+            return HOP_ENOMEM;
+        if ((rc = hop_lock(path, false, &fds[i], &busy)))
+            hop_fail(e, rc, rc == HOP_EBUSY ? run : busy.where, NULL, "%s",
+                     rc == HOP_EBUSY ? "somebody works on it" : busy.what);
+        free(path);
+    }
+    return rc;
+}
+
 int
 hop_gc_run(const struct hop_gc *g, struct hop_err *e)
 {
     struct scene s = {.g = g};
-    char *lock = hop_run_path(g->run, ".lock", e);
-    struct hop_err busy = {0};
-    int fd = -1, rc = lock ? HOP_OK : HOP_ENOMEM;
+    int i;
+    int fds[2], rc = take_locks(g->run, fds, e);
 
-    if (!rc && (rc = hop_lock(lock, false, &fd, &busy)))
-        hop_fail(e, rc, rc == HOP_EBUSY ? g->run : busy.where, NULL, "%s",
-                 rc == HOP_EBUSY ? "a hop-run works on it" : busy.what);
     if (!rc && g->top)
         rc = check_over(&s, e);
     if (!rc && !(rc = read_metric(&s, e)) && !(rc = read_states(&s, e)) &&
@@ -313,8 +330,8 @@ hop_gc_run(const struct hop_gc *g, struct hop_err *e)
         rc = each_name(&s, "models", see_model, e);
     hop_configs_clear(&s.configs);
     free(s.states);
-    free(lock);
-    if (fd >= 0)
-        close(fd);
+    for (i = 0; i < 2; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
     return rc;
 }

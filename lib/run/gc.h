@@ -26,7 +26,7 @@ struct hop_gc {
 };
 
 /* hop_gc_run - under the lock of the run, and of each model. Err: HOP_EBUSY while a hop-run works, or
- * somebody trains one of the models; HOP_EARG for `top` when the search is not over; HOP_EIO. */
+ * a visit is made; HOP_EARG for `top` when the search is not over; HOP_EIO. */
 int hop_gc_run(const struct hop_gc *g, struct hop_err *e) HOP_MUSTUSE;
 
 #endif

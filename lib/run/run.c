@@ -48,6 +48,16 @@ hop_run_model_lock(const char *run, const char *id, struct hop_err *e)
 }
 
 int
+hop_run_enter(const char *run, int *fd, struct hop_err *e)
+{
+    char *path = hop_run_path(run, ".visits.lock", e);
+    int rc = path ? hop_lock_shared(path, fd, e) : HOP_ENOMEM;
+
+    free(path);
+    return rc;
+}
+
+int
 hop_run_make(const char *run, struct hop_err *e)
 {
     static const char *const folders[] = {"models", "jobs"};

@@ -6,6 +6,9 @@
  *   RUN/best/ID.safetensors    the state of each config that did best so far (best.h)
  *   RUN/best.txt               by which metric
  *   RUN/log.jsonl              train/1, eval/1 and config/1 lines, only appended to
+ *   RUN/.lock                  held by the hop-run that works on it, and its script
+ *   RUN/.visits.lock           held by every visit that is being made, beside others (shared), so that a
+ *                              hop-run sees those that outlived an earlier one
  *   RUN/jobs/                  what engines leave: job logs, scripts
  */
 #ifndef HOP_RUN_RUN_H
@@ -21,6 +24,9 @@ char *hop_run_path(const char *run, const char *name, struct hop_err *e); /* RUN
 char *hop_run_model(const char *run, const char *id, struct hop_err *e);
 char *hop_run_best(const char *run, const char *id, struct hop_err *e);
 char *hop_run_model_lock(const char *run, const char *id, struct hop_err *e);
+
+/* hop_run_enter - hold RUN/.visits.lock as a visit does, for as long as *fd is open. Err: HOP_EIO. */
+int hop_run_enter(const char *run, int *fd, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_run_make - the folder and what must be in it; nothing happens to what is there. */
 int hop_run_make(const char *run, struct hop_err *e) HOP_MUSTUSE;

@@ -255,27 +255,37 @@ compare(const struct plan *p, const struct log *log, struct hop_status *s)
 
 /* ---- 3 who works ---- */
 
-/* Does somebody hold the lock of the run? Asked without touching it, since a hop-run that begins just
+/* The inode of RUN/NAME, or 0. */
+static unsigned long long
+inode_of(const char *run, const char *name)
+{
+    struct hop_err ignored = {0};
+    char *path = hop_run_path(run, name, &ignored);
+    struct stat st;
+    unsigned long long inode = path && stat(path, &st) == 0 ? (unsigned long long)st.st_ino : 0;
+
+    free(path);
+    return inode;
+}
+
+/* Does somebody hold a lock of the run? Asked without touching it, since a hop-run that begins just
  * then would take us for one that works. */
 static void
 see_activity(const char *run, struct hop_status *s)
 {
-    struct hop_err ignored = {0};
-    char *path = hop_run_path(run, ".lock", &ignored), kind[16], line[256];
-    unsigned long long inode;
-    struct stat st;
+    unsigned long long inode, run_lock = inode_of(run, ".lock");
+    unsigned long long visits_lock = inode_of(run, ".visits.lock");
     FILE *f = fopen("/proc/locks", "re");
+    char kind[16], line[256];
 
-    if (f)
-        s->activity = HOP_STATUS_IDLE;
-    if (f && path && stat(path, &st) == 0)
-        while (fgets(line, sizeof line, f))
-            if (sscanf(line, "%*d: %15s %*s %*s %*d %*x:%*x:%llu", kind, &inode) == 2 &&
-                !strcmp(kind, "FLOCK") && inode == (unsigned long long)st.st_ino)
-                s->activity = HOP_STATUS_RUNNING;
-    if (f)
-        fclose(f);
-    free(path);
+    if (!f)
+        return;
+    s->activity = HOP_STATUS_IDLE;
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "%*d: %15s %*s %*s %*d %*x:%*x:%llu", kind, &inode) == 2 &&
+            !strcmp(kind, "FLOCK") && inode && (inode == run_lock || inode == visits_lock))
+            s->activity = HOP_STATUS_RUNNING;
+    fclose(f);
 }
 
 static double

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "format/model.h"
 #include "run/filter.h"
+#include "run/parent.h"
 #include "run/runlog.h"
 
 /* A file without a name, in `dir`. */
@@ -231,29 +232,103 @@ compare(const struct hop_model *m, int fd, struct hop_verify_found *found, struc
     return HOP_OK;
 }
 
+static int replay(const struct hop_verify *v, const struct hop_model *m, int64_t iteration, int depth,
+                  int *fd, struct hop_verify_found *found, struct hop_err *e);
+
+/* The model file of m's parent, which lies beside v->model. */
+static int
+open_parent(const struct hop_verify *v, const char *id, struct hop_model *parent, char **path,
+            struct hop_err *e)
+{
+    const char *slash = strrchr(v->model, '/');
+    struct hop_str s = {0};
+    int rc;
+
+    hop_str_addf(&s, "%.*s%s.safetensors", slash ? (int)(slash + 1 - v->model) : 0, v->model, id);
+    *path = s.s;
+    if ((rc = hop_str_check(&s, e)))
+        return rc;
+    if (access(*path, F_OK) < 0 && errno == ENOENT)
+        return hop_fail(e, HOP_EFORMAT, v->model, "give its path in the run folder",
+                        "its parent's model file %s is not there", *path);
+    return hop_model_open(*path, true, parent, e);
+}
+
+/* What m was at its birth from a parent: *fd, whose model was made of m's config line, becomes that with
+ * the parent's state. */
+static int
+inherit(const struct hop_verify *v, const char *id, int64_t iteration, int depth, int *fd,
+        struct hop_verify_found *found, struct hop_err *e)
+{
+    struct hop_model parent, state, child;
+    int past = -1, next = -1, rc;
+    char *path = NULL;
+
+    if (!(rc = open_parent(v, id, &parent, &path, e))) {
+        rc = replay(v, &parent, iteration, depth + 1, &past, found, e);
+        hop_model_clear(&parent);
+    }
+    if (!rc && (lseek(past, 0, SEEK_SET) < 0 || lseek(*fd, 0, SEEK_SET) < 0))
+        rc = hop_fail_errno(e, "temporary file", NULL, "cannot seek");
+    if (!rc && !(rc = hop_model_read(past, path, &state, e))) {
+        if (!(rc = hop_model_read(*fd, "temporary file", &child, e))) {
+            if (!(rc = open_unnamed(v->tmp, &next, e)))
+                rc = hop_parent_graft(&state, path, iteration, &child, next, "temporary file", e);
+            hop_model_clear(&child);
+        }
+        hop_model_clear(&state);
+    }
+    if (past >= 0)
+        close(past);
+    if (next >= 0) {
+        close(*fd);
+        *fd = next;
+    }
+    free(path);
+    return rc;
+}
+
+/* m as it was after `iteration` (-1: all of its visits) into a file *fd. */
+static int
+replay(const struct hop_verify *v, const struct hop_model *m, int64_t iteration, int depth, int *fd,
+       struct hop_verify_found *found, struct hop_err *e)
+{
+    struct hop_verify_visit one;
+    const char *parent;
+    int64_t at;
+    size_t i;
+    int rc;
+
+    if (depth > 1000)
+        return hop_fail(e, HOP_EFORMAT, v->model, NULL, "has more than 1000 ancestors");
+    if ((rc = hop_parent_of(m->config, v->model, &parent, &at, e)) ||
+        (rc = open_unnamed(v->tmp, fd, e)) || (rc = give_birth(v, m, *fd, e)))
+        return rc;
+    if (parent)
+        rc = inherit(v, parent, at, depth, fd, found, e);
+    for (i = 0; i < hop_json_len(m->history) && !rc; i++) {
+        const struct hop_json *line = hop_json_at(m->history, i);
+
+        if (!hop_record_is(line, "train/1") ||
+            (iteration >= 0 && hop_json_int(hop_json_get(line, "iteration")) > iteration))
+            continue;
+        found->n_visits++;
+        if (!(rc = read_line(m, line, v->model, &one, e)))
+            rc = visit(v, m, &one, fd, found, e);
+    }
+    return rc;
+}
+
 static int
 repeat(const struct hop_verify *v, const struct hop_model *m, struct hop_verify_found *found,
        struct hop_err *e)
 {
-    struct hop_verify_visit one;
-    size_t i;
-    int fd, rc;
+    int fd = -1, rc = replay(v, m, -1, 0, &fd, found, e);
 
-    if ((rc = open_unnamed(v->tmp, &fd, e)))
-        return rc;
-    rc = give_birth(v, m, fd, e);
-    for (i = 0; i < hop_json_len(m->history) && !rc; i++) {
-        const struct hop_json *line = hop_json_at(m->history, i);
-
-        if (!hop_record_is(line, "train/1"))
-            continue;
-        found->n_visits++;
-        if (!(rc = read_line(m, line, v->model, &one, e)))
-            rc = visit(v, m, &one, &fd, found, e);
-    }
     if (!rc)
         rc = compare(m, fd, found, e);
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     return rc;
 }
 

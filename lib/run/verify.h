@@ -1,7 +1,10 @@
 /* verify - the proof of a model file: its config, begun afresh and given the same visits one after
  * the other, in the order of its history, must come to the same bytes.
  *
- * Nothing is taken from the model file but its config line, its architecture, its history, and the
+ * A config with a parent (run/parent.h) begins with the parent's state: its visits up to there are repeated
+ * first, as its model file in the same folder tells of them, and so on to the first ancestor.
+ *
+ * Nothing is taken from a model file but its config line, its architecture, its history, and the
  * tensors to compare with; nothing of the run is locked or changed. Each train/1 line has the digest
  * of the tensors after its visit, so the visit that went another way is known, too.
  */

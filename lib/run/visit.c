@@ -8,12 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "format/model.h"
 #include "run/best.h"
 #include "run/filter.h"
+#include "run/parent.h"
 #include "run/run.h"
 #include "run/runlog.h"
 #include "run/status.h"
@@ -31,6 +33,7 @@ struct place { /* of one id in one run */
     struct hop_configs configs;
     const struct hop_json *config; /* borrowed from configs */
     int lock_fd;                   /* -1 = not held */
+    int run_fd;                    /* hop_run_enter */
 };
 
 /* known: RUN's configs, where the caller has them (kept until p is closed); else NULL. */
@@ -40,7 +43,7 @@ place_open(struct place *p, const char *run, const char *id, const struct hop_co
 {
     int rc;
 
-    *p = (struct place){.run = run, .id = id, .lock_fd = -1};
+    *p = (struct place){.run = run, .id = id, .lock_fd = -1, .run_fd = -1};
     if ((rc = hop_id_check(id, "--id", e)))
         return rc;
     p->model = hop_run_model(run, id, e);
@@ -64,6 +67,8 @@ place_close(struct place *p)
 {
     if (p->lock_fd >= 0)
         close(p->lock_fd);
+    if (p->run_fd >= 0)
+        close(p->run_fd);
     hop_configs_clear(&p->configs);
     free(p->model);
     free(p->lock);
@@ -317,16 +322,44 @@ run_filter(struct hop_visit *v, const struct place *p, const struct hop_model *o
     char what[300];
     int rc;
 
+    double start_s = hop_clock_s();
+
     v->is_tried = true;
-    if ((rc = hop_filter_run(v->filter, name_visit(v, what, sizeof what), in_fd, a->fd, e)))
+    rc = hop_filter_run(v->filter, name_visit(v, what, sizeof what), in_fd, a->fd, e);
+    v->filter_s = hop_clock_s() - start_s;
+    if (rc)
         return rc;
+    start_s = hop_clock_s();
     if ((rc = hop_model_open(a->tmp, true, m, &one)))
         return blame_filter(v, a->tmp, rc, &one, e);
     if ((rc = check_result(v, p, m, old, &one))) {
         hop_model_clear(m);
         return blame_filter(v, a->tmp, rc, &one, e);
     }
+    v->check_s = hop_clock_s() - start_s;
     return HOP_OK;
+}
+
+/* What the filter made at a birth is in `a` and m: where its config names a parent, put the parent's
+ * state in their place. */
+static int
+inherit(const struct place *p, struct hop_atomic *a, struct hop_model *m, struct hop_err *e)
+{
+    struct hop_atomic fresh = *a;
+    const char *parent;
+    int64_t iteration;
+    int rc = hop_parent_of(m->config, p->model, &parent, &iteration, e);
+
+    if (rc || !parent)
+        return rc;
+    if ((rc = hop_atomic_open(a, p->model, e))) {
+        *a = fresh;
+        return rc;
+    }
+    rc = hop_parent_write(p->run, m, a->fd, a->tmp, e);
+    hop_model_clear(m);
+    hop_atomic_abort(&fresh);
+    return rc ? rc : hop_model_open(a->tmp, true, m, e);
 }
 
 /* Run, check, commit, log; old NULL = birth. */
@@ -336,17 +369,29 @@ make_and_commit(struct hop_visit *v, const struct place *p, const struct hop_mod
 {
     struct hop_atomic a;
     struct hop_model m;
+    double start_s;
     int rc;
 
+    v->begin_s = hop_clock_s() - v->begin_s;
     if ((rc = hop_atomic_open(&a, p->model, e)))
         return rc;
     if ((rc = run_filter(v, p, old, in_fd, &a, &m, e))) {
         hop_atomic_abort(&a);
         return rc;
     }
+    if (!old && (rc = inherit(p, &a, &m, e))) {
+        hop_model_clear(&m);
+        hop_atomic_abort(&a);
+        return rc;
+    }
     v->line = hop_json_copy(old ? hop_model_last_train(&m) : m.config);
-    if (!(rc = hop_atomic_commit(&a, e)))
+    start_s = hop_clock_s();
+    rc = hop_atomic_commit(&a, e);
+    v->commit_s = hop_clock_s() - start_s;
+    start_s = hop_clock_s();
+    if (!rc)
         rc = restore(p, &m, e);
+    v->log_s = hop_clock_s() - start_s;
     hop_model_clear(&m);
     return rc;
 }
@@ -614,7 +659,9 @@ hop_visit_run(struct hop_visit *v, struct hop_err *e)
 
     v->is_skipped = v->is_tried = false;
     v->line = NULL;
-    if (!(rc = place_open(&p, v->run, v->id, NULL, e)))
+    v->begin_s = hop_clock_s(); /* until the filter is run: when we began */
+    if (!(rc = place_open(&p, v->run, v->id, NULL, e)) &&
+        !(rc = hop_run_enter(v->run, &p.run_fd, e)))
         rc = v->is_eval ? evaluate(v, &p, e) : v->visit ? train(v, &p, e) : give_birth(v, &p, e);
     place_close(&p);
     if (rc && v->is_tried && !hop_filter_signal())

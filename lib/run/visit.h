@@ -24,6 +24,10 @@ struct hop_visit {
     bool is_skipped;      /* out: it was done before */
     bool is_tried;        /* out: the filter was run */
     struct hop_json *line; /* out: what went to the log (to be freed), or NULL */
+    /* out: where the time of a birth or a training visit went. begin: the lock, the old model, a log
+     * that lacked lines; filter: from its start to its end; check: the result read and digested; commit:
+     * fsync and rename; log: what was appended. */
+    double begin_s, filter_s, check_s, commit_s, log_s;
 };
 
 /* hop_visit_run - do it unless it is done. Training locks the model and does not wait; evaluation

@@ -63,7 +63,7 @@ static const char body[] =
     "    [ ! -e \"$joblog\" ] || n_rows=$(wc -l <\"$joblog\")\n"
     "    printf '%s\\n' \"$lines\" |\n"
     "        parallel --will-cite --plain -j \"$1\" --termseq TERM,10000,KILL,25 \\\n"
-    "            --joblog \"+$joblog\" >&2 &\n"
+    "            --joblog \"+$joblog\" >&2 9>&- &\n"
     "    pid=$!\n"
     "    wait \"$pid\"\n"
     "    while kill -0 \"$pid\" 2>/dev/null; do wait \"$pid\"; done\n"

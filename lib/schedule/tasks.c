@@ -10,6 +10,7 @@
 #include "format/model.h"
 #include "net/net.h"
 #include "net/zoo.h"
+#include "run/parent.h"
 #include "run/runlog.h"
 #include "schedule/costs.h"
 
@@ -200,6 +201,28 @@ set_eval_todo(const struct hop_tasks_in *in, const struct hop_model *m, struct h
     return rc;
 }
 
+/* A config without model file begins with no visit, or with those of its parent and that state's
+ * evaluations. */
+static int
+plan_birth(const struct hop_tasks_in *in, const struct hop_json *config, struct hop_sched_task *t,
+           char *todo, struct hop_err *e)
+{
+    const char *parent;
+    int64_t iteration;
+    size_t i;
+    int rc = hop_parent_of(config, in->where, &parent, &iteration, e);
+
+    if (rc)
+        return rc;
+    if (parent) {
+        t->visits = iteration * (int64_t)in->data->n_train;
+        for (i = 0; i < in->data->n && hop_eval_is_due(iteration, t->until, in->eval_every); i++)
+            todo[i] = in->is_eval[i];
+    }
+    t->next_shard = hop_cyclic_shard(t->place, t->visits + 1, in->data->n_train);
+    return HOP_OK;
+}
+
 /* Look at the model file; *is_left = is there anything to do? */
 static int
 read_model(struct reading *r, const struct hop_json *config, struct hop_sched_task *t,
@@ -281,8 +304,8 @@ read_one(struct reading *r, size_t i, struct hop_err *e)
         if ((rc = read_model(r, config, &t, i, todo, &is_left, e)))
             return rc;
     } else {
-        t.next_shard = hop_cyclic_shard(t.place, 1, in->data->n_train);
-        if ((rc = hop_zoo_find(config, in->nets_dir, t.id, &architecture, e)))
+        if ((rc = plan_birth(in, config, &t, todo, e)) ||
+            (rc = hop_zoo_find(config, in->nets_dir, t.id, &architecture, e)))
             return rc;
         rc = count_flops(architecture, config, t.id, &r->costs[i], &t.bytes, e);
         hop_json_free(architecture);
@@ -293,6 +316,8 @@ read_one(struct reading *r, size_t i, struct hop_err *e)
         memset(todo, 0, in->data->n);
         return HOP_OK;
     }
+    if (in->ahead && t.until > t.visits / (int64_t)in->data->n_train + in->ahead)
+        t.until = t.visits / (int64_t)in->data->n_train + in->ahead;
     t.eval_todo = todo;
     r->of[r->out->n] = i;
     r->out->configs[r->out->n] = config;

@@ -19,6 +19,7 @@ struct hop_tasks_in {
     const struct hop_workers *workers;
     const char *where;     /* the batch's name, for errors */
     int64_t iterations;    /* overrides "until"; 0 = as in the config */
+    int64_t ahead;         /* no more iterations of each config, counting one under way; 0 = all */
     int64_t eval_every;    /* as in struct hop_sched_in */
     const bool *is_eval;   /* [data->n] shards that configs are evaluated on */
 };

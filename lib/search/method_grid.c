@@ -76,5 +76,4 @@ next(const struct hop_search_in *in, struct hop_search_out *out, struct hop_err 
     return rc;
 }
 
-const struct hop_method hop_method_grid = {"grid", "every combination of all lists", takes, next,
-                                           NULL};
+const struct hop_method hop_method_grid = {"grid", "every combination of all lists", takes, next, NULL, true};

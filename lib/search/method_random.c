@@ -22,5 +22,4 @@ next(const struct hop_search_in *in, struct hop_search_out *out, struct hop_err 
     return rc;
 }
 
-const struct hop_method hop_method_random = {"random", "configs drawn from the space", takes, next,
-                                             NULL};
+const struct hop_method hop_method_random = {"random", "configs drawn from the space", takes, next, NULL, true};

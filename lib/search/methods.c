@@ -7,7 +7,10 @@
 #include "base/str.h"
 #include "search/results.h"
 
-const struct hop_method *const hop_methods[] = {&hop_method_grid, &hop_method_random, NULL};
+const struct hop_method *const hop_methods[] = {
+    &hop_method_grid, &hop_method_random, &hop_method_sobol, &hop_method_hyperband,
+    &hop_method_asha, &hop_method_tpe,    &hop_method_bohb,  &hop_method_pbt,
+    NULL};
 
 int
 hop_method_find(const char *name, const struct hop_method **out, struct hop_err *e)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/opt.h"
 #include "base/str.h"
 #include "format/json.h"
 #include "search/objective.h"
@@ -32,11 +33,17 @@ struct hop_search_options {
     uint64_t seed;
     const char *shape;   /* hyperband: "A" or "B"; NULL = default */
     bool want_added;     /* hyperband: a rung's iterations are added to what the config had */
+    const char *rule;    /* tpe: tpe.h's; asha: "promote" or "stop"; NULL = default */
+    int64_t min_iterations; /* asha: no rung below; 0 = 1 */
+    int64_t interval;    /* pbt: iterations between generations; 0 = the method's default */
+    const struct hop_opt_list *inherited; /* pbt: keys that children have from their parents; or NULL */
     int64_t repeats;     /* seeds per config, >= 1 */
     const char *prefix;  /* ids are PREFIX0001, ... */
+    bool want_evidence;  /* tpe: configs of other searches in the log count, too (evidence.h) */
     struct hop_objective objective; /* not bound; without a split "val", or "train" in logs that
                                        have no val */
     struct hop_patience patience;
+    int64_t median_from; /* give up by the median (median.h) from this iteration on; 0 = none */
     bool (*is_net)(const struct hop_json *model); /* a net of hop's, so that training would read the
                                                      config? NULL: none is */
 };
@@ -86,10 +93,17 @@ struct hop_method {
     int (*next)(const struct hop_search_in *in, struct hop_search_out *out, struct hop_err *e);
     /* --table: what the options alone make of the search, for people. NULL: it has none. */
     int (*table)(const struct hop_search_options *options, struct hop_str *out, struct hop_err *e);
+    bool is_blind; /* it asks for the same configs whatever their losses are */
 };
 extern const struct hop_method *const hop_methods[]; /* NULL-ended */
 extern const struct hop_method hop_method_grid;
 extern const struct hop_method hop_method_random;
+extern const struct hop_method hop_method_sobol;
+extern const struct hop_method hop_method_hyperband;
+extern const struct hop_method hop_method_bohb;
+extern const struct hop_method hop_method_asha;
+extern const struct hop_method hop_method_tpe;
+extern const struct hop_method hop_method_pbt;
 
 /* hop_method_find - by name. Err: HOP_EARG listing the known ones. */
 int hop_method_find(const char *name, const struct hop_method **out, struct hop_err *e)
@@ -110,6 +124,12 @@ int hop_search_run(const struct hop_method *m, struct hop_search_in *in,
 int hop_search_ask(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
                    const double *x, int64_t until, struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_search_ask_child - the same of a config that begins as config `parent` is after its iteration `at`
+ * (run/parent.h). parent 0: hop_search_ask. */
+int hop_search_ask_child(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
+                         const double *x, size_t parent, int64_t at, int64_t until,
+                         struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_search_result - of config `number`; one that is UNKNOWN when the log does not name it. */
 const struct hop_result *hop_search_result(const struct hop_search_in *in, size_t number);
 
@@ -118,6 +138,11 @@ const struct hop_result *hop_search_result(const struct hop_search_in *in, size_
  * not reached; NAN = not known yet (of a stopped one that is its last loss). */
 const struct hop_point *hop_result_at(const struct hop_result *r, int64_t iteration);
 double hop_result_loss(const struct hop_result *r, int64_t iteration);
+
+/* hop_result_from, hop_result_loss_from - the same of the first point at `iteration` or later: of a
+ * config that was trained further than a rung without being evaluated there. */
+const struct hop_point *hop_result_from(const struct hop_result *r, int64_t iteration);
+double hop_result_loss_from(const struct hop_result *r, int64_t iteration);
 
 /* hop_search_uniform - the k-th number, 0 <= u < 1 (53 bits), of the stream `name` of config
  * `number`. Dimensions take their path for a name; others begin with "_". */

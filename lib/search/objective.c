@@ -155,3 +155,50 @@ hop_objective_curve(const struct hop_objective *o, const struct hop_trial *t,
     qsort(*out + first, *n - first, sizeof **out, by_iteration);
     return put_together(o, *out + first, *n - first, e);
 }
+
+/* a: so far the mean of r curves, b: one more. */
+static void
+add_repeat(struct hop_point *a, const struct hop_point *b, size_t r)
+{
+    double delta = b->value - a->value;
+
+    /* Welford's mean and sum of squares; stderr_ holds the latter until the end */
+    a->value += delta / (double)(r + 1);
+    a->stderr_ += delta * (b->value - a->value);
+    a->gap += (b->gap - a->gap) / (double)(r + 1);
+    if (b->order > a->order)
+        a->order = b->order;
+}
+
+int
+hop_objective_mean_curve(const struct hop_objective *o, const struct hop_trial *const *trials,
+                         size_t n_trials, struct hop_point **out, size_t *n, size_t *cap,
+                         struct hop_err *e)
+{
+    size_t first = *n, n_more, cap_more = 0, r, i, k, kept;
+    struct hop_point *more = NULL, *a;
+    int rc = hop_objective_curve(o, trials[0], out, n, cap, e);
+
+    for (r = 1; r < n_trials && !rc; r++) {
+        n_more = 0;
+        if ((rc = hop_objective_curve(o, trials[r], &more, &n_more, &cap_more, e)))
+            break;
+        for (i = kept = first, k = 0; i < *n; i++) {
+            a = &(*out)[i];
+            while (k < n_more && more[k].iteration < a->iteration)
+                k++;
+            if (k == n_more || more[k].iteration != a->iteration)
+                continue;
+            add_repeat(a, &more[k], r);
+            (*out)[kept++] = *a;
+        }
+        *n = kept;
+    }
+    for (i = first; n_trials > 1 && !rc && i < *n; i++) {
+        a = &(*out)[i];
+        a->stderr_ = sqrt(a->stderr_ / (double)(n_trials - 1) / (double)n_trials);
+        a->loss = hop_objective_loss(o, a->value, a->gap);
+    }
+    free(more);
+    return rc;
+}

@@ -60,6 +60,13 @@ int hop_objective_curve(const struct hop_objective *o, const struct hop_trial *t
                         struct hop_point **out, size_t *n, size_t *cap, struct hop_err *e)
     HOP_MUSTUSE;
 
+/* hop_objective_mean_curve - the same of a config's repeats [n_trials >= 1] together: the iterations at
+ * which all have been evaluated, with means of value and gap, the standard error of the value
+ * (deviation / sqrt(n_trials)) and the loss of the means. */
+int hop_objective_mean_curve(const struct hop_objective *o, const struct hop_trial *const *trials,
+                             size_t n_trials, struct hop_point **out, size_t *n, size_t *cap,
+                             struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_objective_loss - of a value and its gap. */
 double hop_objective_loss(const struct hop_objective *o, double value, double gap);
 

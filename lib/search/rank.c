@@ -6,131 +6,386 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "run/run.h"
 
-/* Contents: 1 values, 2 ranking, 3 records, 4 the table */
+/* Contents: 1 repeats, 2 values, 3 order, 4 what is left out, 5 the whole */
 
-/* ---- 1 values ---- */
+/* ---- 1 repeats ---- */
 
+/* The config that t is a repeat of, or t itself. */
+static const struct hop_trial *
+base_of(const struct hop_trials *trials, const struct hop_trial *t)
+{
+    const char *dash = strrchr(t->id, '-');
+    const struct hop_trial *base = NULL;
+    struct hop_json *same;
+    char id[128], *end;
+    bool is_repeat;
+
+    if (!dash || !t->config || dash[1] < '1' || dash[1] > '9' || strtol(dash + 1, &end, 10) < 2 ||
+        *end || (size_t)(dash - t->id) >= sizeof id)
+        return t;
+    snprintf(id, sizeof id, "%.*s", (int)(dash - t->id), t->id);
+    base = hop_trials_find(trials, id);
+    if (!base || !base->config)
+        return t;
+    same = hop_json_copy(t->config);
+    hop_json_set_str(same, "id", id);
+    if (hop_json_get(base->config, "seed"))
+        hop_json_set_int(same, "seed", hop_json_int(hop_json_get(base->config, "seed")));
+    is_repeat = !hop_config_differs(base->config, same);
+    hop_json_free(same);
+    return is_repeat ? base : t;
+}
+
+/* Rows, each with its trials; the first of them is the base, though the log may name it later. */
+static int
+make_rows(struct hop_ranking *r, struct hop_err *e)
+{
+    const struct hop_trials *t = r->trials;
+    size_t *row_of = hop_alloc(t->n, sizeof *row_of, e); /* of a base */
+    const struct hop_trial **base = hop_alloc(t->n, sizeof *base, e);
+    size_t i, k, at;
+
+    r->v = hop_alloc(t->n, sizeof *r->v, e);
+    r->members = hop_alloc(t->n, sizeof *r->members, e);
+    r->configs = hop_alloc(t->n, sizeof *r->configs, e);
+    if (row_of && base && r->v && r->members && r->configs) {
+        for (i = 0; i < t->n; i++) {
+            base[i] = base_of(t, &t->v[i]);
+            if (base[i] == &t->v[i]) {
+                row_of[i] = r->n;
+                r->configs[r->n_configs++] = base[i]->config;
+                r->v[r->n++] = (struct hop_rank_row){.trial = base[i]};
+            }
+        }
+        for (i = 0; i < t->n; i++)
+            r->v[row_of[base[i] - t->v]].n_repeats++;
+        for (i = at = 0; i < r->n; i++) {
+            r->v[i].repeats = r->members + at;
+            at += r->v[i].n_repeats;
+            r->v[i].n_repeats = 0;
+        }
+        for (k = 0; k < 2; k++) /* bases first */
+            for (i = 0; i < t->n; i++)
+                if ((base[i] == &t->v[i]) == (k == 0)) {
+                    struct hop_rank_row *row = &r->v[row_of[base[i] - t->v]];
+
+                    r->members[row->repeats - (const struct hop_trial *const *)r->members +
+                               (ptrdiff_t)row->n_repeats++] = &t->v[i];
+                }
+    }
+    free(row_of);
+    free(base);
+    return e->code;
+}
+
+/* ---- 2 values ---- */
+
+/* The mean over repeats of a number of the evaluation on `split`. */
 static double
-metric_at(const struct hop_ranking *r, const struct hop_trial *t, const char *split,
-          const char *metric, int64_t iteration)
+metric_at(const struct hop_ranking *r, const struct hop_rank_row *row, const char *split,
+          const char *key)
 {
-    const struct hop_entry *line = hop_trial_eval(t, hop_trials_split(r->trials, split), iteration);
-
-    return line ? hop_entry_number(line, metric) : NAN;
-}
-
-static bool
-is_better(const struct hop_ranking *r, double a, double b)
-{
-    return r->is_less_better ? a < b : a > b;
-}
-
-static struct hop_rank_row
-row_of(const struct hop_ranking *r, const struct hop_trial *t, bool want_best)
-{
-    struct hop_rank_row row = {.trial = t, .value = NAN};
-    int i_split = hop_trials_split(r->trials, r->metric.split);
+    int i_split = hop_trials_split(r->trials, split);
     const struct hop_entry *line;
-    double value;
+    double sum = 0;
     size_t i;
 
-    for (i = 0; i < t->n_entries; i++) {
-        line = &t->entries[i];
-        if (line->i_split != i_split || i_split < 0)
-            continue;
-        value = hop_entry_number(line, r->key);
-        if (isnan(row.value) || (want_best ? is_better(r, value, row.value)
-                                           : line->iteration > row.iteration)) {
-            row.value = value;
-            row.iteration = line->iteration;
-        }
+    for (i = 0; i < row->n_repeats; i++) {
+        line = hop_trial_eval(row->repeats[i], i_split, row->iteration);
+        sum += line ? hop_entry_number(line, key) : NAN;
     }
-    row.val_accuracy = metric_at(r, t, "val", "accuracy", row.iteration);
-    row.val_loss = metric_at(r, t, "val", "loss", row.iteration);
-    row.train_accuracy = metric_at(r, t, "train", "accuracy", row.iteration);
-    if (isnan(row.train_accuracy))
-        row.train_accuracy = hop_trial_visits_mean(t, "accuracy", row.iteration);
-    return row;
+    return sum / (double)row->n_repeats;
 }
 
-/* ---- 2 ranking ---- */
+/* Accuracy while training: the mean of the iteration's visits, as Keras shows it. */
+static double
+accuracy_of_visits(const struct hop_rank_row *row)
+{
+    double sum = 0;
+    size_t i;
+
+    for (i = 0; i < row->n_repeats; i++)
+        sum += hop_trial_visits_mean(row->repeats[i], "accuracy", row->iteration);
+    return sum / (double)row->n_repeats;
+}
+
+/* A sum over the visits up to an iteration. */
+static double
+sum_of_visits(const struct hop_trial *t, const char *key, int64_t iteration)
+{
+    double sum = 0;
+    size_t i;
+
+    for (i = 0; i < t->n_entries; i++)
+        if (t->entries[i].i_split < 0 && t->entries[i].iteration <= iteration)
+            sum += strcmp(key, "visits") ? hop_entry_number(&t->entries[i], key) : 1;
+    return sum;
+}
+
+static double
+cost_of(const struct hop_ranking *r, const struct hop_rank_row *row)
+{
+    const char *dot = strchr(r->o->cost, '.');
+    char split[32];
+    double sum = 0;
+    size_t i;
+
+    if (isnan(row->value))
+        return NAN;
+    if (dot && (size_t)(dot - r->o->cost) < sizeof split) {
+        snprintf(split, sizeof split, "%.*s", (int)(dot - r->o->cost), r->o->cost);
+        return metric_at(r, row, split, dot + 1);
+    }
+    for (i = 0; i < row->n_repeats; i++)
+        sum += sum_of_visits(row->repeats[i], r->o->cost, row->iteration);
+    return sum / (double)row->n_repeats;
+}
+
+/* How much better train was there, where ranking did not need to know: objective.h's rule. */
+static double
+gap_at(const struct hop_ranking *r, const struct hop_rank_row *row)
+{
+    double train = metric_at(r, row, "train", r->objective.key);
+    size_t i;
+
+    if (r->objective.of != HOP_OF_LAST)
+        return NAN;
+    if (isnan(train)) {
+        for (train = 0, i = 0; i < row->n_repeats; i++)
+            train += hop_trial_visits_mean(row->repeats[i], r->objective.key, row->iteration);
+        train /= (double)row->n_repeats;
+    }
+    return r->objective.is_less_better ? row->value - train : train - row->value;
+}
+
+/* The point of the curve that counts, or NULL: the last one that is a number, or the best one. */
+static const struct hop_point *
+choose(const struct hop_ranking *r, const struct hop_point *curve, size_t n)
+{
+    const struct hop_point *found = NULL;
+    size_t i;
+
+    for (i = 0; i < n; i++)
+        if (!isnan(curve[i].value) && (!found || !r->o->want_best || curve[i].loss < found->loss))
+            found = &curve[i];
+    return found;
+}
+
+static int
+fill_row(const struct hop_ranking *r, struct hop_rank_row *row, struct hop_point **curve,
+         size_t *cap, struct hop_err *e)
+{
+    const struct hop_point *p;
+    size_t n = 0, i;
+    int rc = hop_objective_mean_curve(&r->objective, row->repeats, row->n_repeats, curve, &n, cap, e);
+
+    if (rc)
+        return rc;
+    row->value = row->gap = row->cost = NAN;
+    row->loss = INFINITY;
+    if ((p = choose(r, *curve, n))) {
+        row->value = p->value;
+        row->value_se = p->stderr_;
+        row->loss = p->loss;
+        row->iteration = p->iteration;
+        row->gap = isnan(p->gap) ? gap_at(r, row) : p->gap;
+    }
+    for (i = 0; i < row->n_repeats; i++)
+        row->is_diverged = row->is_diverged || row->repeats[i]->is_diverged;
+    row->val_accuracy = metric_at(r, row, "val", "accuracy");
+    row->val_loss = metric_at(r, row, "val", "loss");
+    row->train_accuracy = metric_at(r, row, "train", "accuracy");
+    if (isnan(row->train_accuracy))
+        row->train_accuracy = accuracy_of_visits(row);
+    if (r->o->want_pareto)
+        row->cost = cost_of(r, row);
+    return HOP_OK;
+}
+
+/* ---- 3 order ---- */
 
 /* 0 with a value, 1 without, 2 diverged. */
 static int
 class_of(const struct hop_rank_row *row)
 {
-    return row->trial->is_diverged ? 2 : isnan(row->value) ? 1 : 0;
+    return row->is_diverged ? 2 : isnan(row->value) ? 1 : 0;
 }
 
 static bool
-comes_before(const struct hop_ranking *r, const struct hop_rank_row *a,
-             const struct hop_rank_row *b)
+comes_before(const struct hop_rank_row *a, const struct hop_rank_row *b)
 {
     if (class_of(a) != class_of(b))
         return class_of(a) < class_of(b);
-    return class_of(a) == 0 && is_better(r, a->value, b->value);
+    return class_of(a) == 0 && a->loss < b->loss;
 }
 
 /* Merge sort, since ties must keep their order. */
 static void
-sort(const struct hop_ranking *r, struct hop_rank_row *v, size_t n, struct hop_rank_row *spare)
+sort(struct hop_rank_row *v, size_t n, struct hop_rank_row *spare)
 {
     size_t half = n / 2, i = 0, j = half, k;
 
     if (n < 2)
         return;
-    sort(r, v, half, spare);
-    sort(r, v + half, n - half, spare);
+    sort(v, half, spare);
+    sort(v + half, n - half, spare);
     for (k = 0; k < n; k++)
-        spare[k] = j == n || (i < half && !comes_before(r, &v[j], &v[i])) ? v[i++] : v[j++];
+        spare[k] = j == n || (i < half && !comes_before(&v[j], &v[i])) ? v[i++] : v[j++];
     memcpy(v, spare, n * sizeof *v);
 }
 
-static int
-set_metric(const struct hop_trials *t, const char *metric, struct hop_ranking *r,
-           struct hop_err *e)
-{
-    const struct hop_entry *line;
-    size_t i, k;
-    int i_split, rc = hop_metric_parse(metric ? metric : t->has_val ? "val" : "train", "--metric",
-                              &r->metric, e);
+/* ---- 4 what is left out ---- */
 
-    /* Where no name is given, accuracy if any evaluation has it: one key for all rows. */
-    r->key = rc || *r->metric.name ? r->metric.name : "loss";
-    i_split = hop_trials_split(t, r->metric.split);
-    for (i = 0; i < t->n && !*r->metric.name; i++)
-        for (k = 0; k < t->v[i].n_entries && strcmp(r->key, "accuracy"); k++) {
-            line = &t->v[i].entries[k];
-            if (i_split >= 0 && line->i_split == i_split && hop_entry_has(line, "accuracy"))
-                r->key = "accuracy";
-        }
-    r->is_less_better = hop_metric_is_less_better(r->key);
+static void
+keep_small_gaps(struct hop_ranking *r)
+{
+    const struct hop_objective *o = &r->objective;
+    size_t i, n = 0;
+
+    if (o->max_gap < 0 || o->gap_weight > 0)
+        return;
+    for (i = 0; i < r->n; i++) {
+        bool is_known = class_of(&r->v[i]) == 0 && !isnan(r->v[i].gap);
+
+        if (is_known && r->v[i].gap <= o->max_gap)
+            r->v[n++] = r->v[i];
+        else if (is_known)
+            r->n_gap_over++;
+        else
+            r->n_gap_unknown++;
+    }
+    r->n = n;
+}
+
+static int
+by_cost(const void *a, const void *b)
+{
+    const struct hop_rank_row *const *x = a, *const *y = b;
+
+    if ((*x)->cost < (*y)->cost || (*x)->cost > (*y)->cost)
+        return (*x)->cost < (*y)->cost ? -1 : 1;
+    return (*x < *y) ? -1 : 1; /* the better one, which comes first in ranks */
+}
+
+/* The rows that are better than all that cost no more. */
+static int
+keep_frontier(struct hop_ranking *r, struct hop_err *e)
+{
+    const struct hop_rank_row **order = hop_alloc(r->n, sizeof *order, e);
+    bool *is_kept = hop_alloc(r->n, sizeof *is_kept, e);
+    double best = INFINITY;
+    size_t i, n = 0;
+
+    for (i = 0; order && is_kept && i < r->n; i++)
+        if (class_of(&r->v[i]) == 0 && !isnan(r->v[i].cost))
+            order[n++] = &r->v[i];
+        else
+            r->n_cost_unknown++;
+    if (order && is_kept) {
+        qsort(order, n, sizeof *order, by_cost);
+        for (i = 0; i < n; i++)
+            if (order[i]->loss < best) {
+                best = order[i]->loss;
+                is_kept[order[i] - r->v] = true;
+            }
+        for (n = i = 0; i < r->n; i++)
+            if (is_kept[i])
+                r->v[n++] = r->v[i];
+        r->n = n;
+    }
+    free(order);
+    free(is_kept);
+    return e->code;
+}
+
+static bool
+same_value(const struct hop_json *a, const struct hop_json *b)
+{
+    return a && b ? hop_json_equal(a, b) : !a && !b;
+}
+
+/* The first `top` of each value of `by`; of configs without the key, too. */
+static void
+keep_first_of_each(struct hop_ranking *r)
+{
+    int64_t top = r->o->top ? r->o->top : 1, n_same;
+    const struct hop_json *value;
+    size_t i, k, n = 0;
+
+    for (i = 0; i < r->n; i++) {
+        value = hop_json_get(r->v[i].trial->config, r->o->by);
+        for (n_same = 0, k = 0; k < n; k++)
+            n_same += same_value(value, hop_json_get(r->v[k].trial->config, r->o->by));
+        if (n_same < top)
+            r->v[n++] = r->v[i];
+    }
+    r->n = n;
+}
+
+/* ---- 5 the whole ---- */
+
+/* Is a loss what ranks, and do the configs have different ones? */
+static void
+compare_losses(struct hop_ranking *r)
+{
+    static const char *const keys[] = {"loss", "delta", "label_smoothing"};
+    const struct hop_json *first = r->n ? r->v[0].trial->config : NULL, *other;
+    size_t i, k;
+
+    for (i = 1; i < r->n && !strcmp(r->objective.key, "loss"); i++) {
+        other = r->v[i].trial->config;
+        for (k = 0; first && other && k < HOP_LEN(keys); k++)
+            if (!same_value(hop_json_get(first, keys[k]), hop_json_get(other, keys[k])))
+                r->is_apples_and_pears = true;
+    }
+    for (i = 0; i < r->n && r->is_apples_and_pears; i++) {
+        const char *split = r->objective.metric.split;
+
+        r->has_accuracy = r->has_accuracy || !isnan(metric_at(r, &r->v[i], split, "accuracy"));
+        r->has_mae = r->has_mae || !isnan(metric_at(r, &r->v[i], split, "mae"));
+    }
+}
+
+static int
+fill_and_sort(struct hop_ranking *r, struct hop_err *e)
+{
+    struct hop_rank_row *spare = hop_alloc(r->n, sizeof *spare, e);
+    struct hop_point *curve = NULL;
+    size_t cap = 0, i;
+    int rc = spare ? HOP_OK : HOP_ENOMEM;
+
+    for (i = 0; i < r->n && !rc; i++)
+        rc = fill_row(r, &r->v[i], &curve, &cap, e);
+    if (!rc)
+        sort(r->v, r->n, spare);
+    free(spare);
+    free(curve);
     return rc;
 }
 
 int
-hop_rank_make(const struct hop_trials *t, const char *metric, bool want_best,
-              struct hop_ranking *r, struct hop_err *e)
+hop_rank_make(const struct hop_trials *t, const struct hop_rank_options *o, struct hop_ranking *r,
+              struct hop_err *e)
 {
-    struct hop_rank_row *spare;
-    size_t i;
     int rc;
 
-    *r = (struct hop_ranking){.trials = t};
-    if ((rc = set_metric(t, metric, r, e)))
-        return rc;
-    r->v = hop_alloc(t->n, sizeof *r->v, e);
-    spare = hop_alloc(t->n, sizeof *spare, e);
-    if (r->v && spare) {
-        for (i = 0; i < t->n; i++)
-            r->v[r->n++] = row_of(r, &t->v[i], want_best);
-        sort(r, r->v, r->n, spare);
-    } else {
-        rc = HOP_ENOMEM;
+    *r = (struct hop_ranking){.trials = t, .o = o, .objective = o->objective};
+    if ((rc = hop_objective_bind(&r->objective, t, e)) || (rc = make_rows(r, e)) ||
+        (rc = fill_and_sort(r, e)))
+        goto out;
+    keep_small_gaps(r);
+    compare_losses(r);
+    if (o->want_pareto && (rc = keep_frontier(r, e)))
+        goto out;
+    if (o->by)
+        keep_first_of_each(r);
+    else if (o->top && (size_t)o->top < r->n)
+        r->n = (size_t)o->top;
+out:
+    if (rc)
         hop_rank_clear(r);
-    }
-    free(spare);
     return rc;
 }
 
@@ -138,206 +393,13 @@ void
 hop_rank_clear(struct hop_ranking *r)
 {
     free(r->v);
+    free(r->members);
+    free(r->configs);
     *r = (struct hop_ranking){0};
 }
 
-/* ---- 3 records ---- */
-
-static void
-set_known(struct hop_json *j, const char *key, double v)
-{
-    if (!isnan(v))
-        hop_json_set_real(j, key, v);
-}
-
-struct hop_json *
-hop_rank_record(const struct hop_ranking *r, size_t i)
-{
-    const struct hop_rank_row *row = &r->v[i];
-    struct hop_json *j = hop_json_record("rank/1");
-    char metric[80];
-
-    snprintf(metric, sizeof metric, "%s.%s", r->metric.split, r->key);
-    hop_json_set_int(j, "rank", (int64_t)i + 1);
-    hop_json_set_str(j, "id", row->trial->id);
-    hop_json_set_str(j, "metric", metric);
-    hop_json_set_real(j, "value", row->value);
-    hop_json_set_int(j, "iteration", row->iteration);
-    set_known(j, "val_accuracy", row->val_accuracy);
-    set_known(j, "val_loss", row->val_loss);
-    set_known(j, "train_accuracy", row->train_accuracy);
-    hop_json_set_int(j, "visits", row->trial->visits);
-    hop_json_set_real(j, "train_s", row->trial->train_s);
-    hop_json_set_str(j, "status", row->trial->is_diverged ? "diverged" : "ok");
-    if (row->trial->config)
-        hop_json_set(j, "config", hop_json_copy(row->trial->config));
-    return j;
-}
-
-/* ---- 4 the table ---- */
-
-/* Texts in rows and columns. */
-struct table {
-    char **cells; /* [n_rows * n_cols] */
-    size_t n_rows, n_cols;
-    bool *is_text; /* [n_cols] set left */
-};
-
-static void
-set_cell(struct table *t, size_t row, size_t col, const char *text)
-{
-    struct hop_err e = {0};
-
-    free(t->cells[row * t->n_cols + col]);
-    t->cells[row * t->n_cols + col] = hop_dup(text, &e);
-}
-
-static const char *
-cell(const struct table *t, size_t row, size_t col)
-{
-    const char *text = t->cells[row * t->n_cols + col];
-
-    return text ? text : "-";
-}
-
-static void
-set_number(struct table *t, size_t row, size_t col, int decimals, double v)
-{
-    char text[40];
-
-    if (isnan(v))
-        return;
-    snprintf(text, sizeof text, "%.*f", decimals, v);
-    set_cell(t, row, col, text);
-}
-
-/* A member of a config as it is written; an object (a net's description) only as "{...}". */
-static void
-set_member(struct table *t, size_t row, size_t col, const struct hop_json *v)
-{
-    struct hop_str s = {0};
-    struct hop_err e = {0};
-
-    if (hop_json_kind(v) == HOP_JSON_OBJECT) {
-        set_cell(t, row, col, "{...}");
-    } else if (hop_json_kind(v) == HOP_JSON_STR) {
-        set_cell(t, row, col, hop_json_str(v));
-        t->is_text[col] = true;
-    } else if (v && !hop_json_dump(v, &s, &e)) {
-        set_cell(t, row, col, hop_str_c(&s));
-    }
-    hop_str_clear(&s);
-}
-
-static bool
-differs(const struct hop_ranking *r, const char *key)
-{
-    const struct hop_json *first = hop_json_get(r->v[0].trial->config, key), *other;
-    size_t i;
-
-    if (!strcmp(key, "hop") || !strcmp(key, "id") || !strcmp(key, "until"))
-        return false;
-    for (i = 1; i < r->n; i++) {
-        other = hop_json_get(r->v[i].trial->config, key);
-        if (!first != !other || (first && !hop_json_equal(first, other)))
-            return true;
-    }
-    return false;
-}
-
-/* The keys in which configs differ, in the order in which the log first has them (that of ranks
- * would move the columns about); at most max. */
-static size_t
-collect_keys(const struct hop_ranking *r, const char **keys, size_t max)
-{
-    const struct hop_json *config;
-    size_t i, k, n = 0;
-    const char *key;
-    void *it;
-
-    for (i = 0; i < r->trials->n; i++) {
-        config = r->trials->v[i].config;
-        for (it = hop_json_first(config); it; it = hop_json_next(config, it)) {
-            key = hop_json_it_key(it);
-            for (k = 0; k < n && strcmp(keys[k], key); k++)
-                ;
-            if (k == n && n < max && differs(r, key))
-                keys[n++] = key;
-        }
-    }
-    return n;
-}
-
-enum { MAX_KEYS = 64, N_RESULTS = 5 };
-static const char *const results[N_RESULTS] = {"val acc", "val loss", "train acc", "iter",
-                                               "seconds"};
-
-static void
-fill_row(struct table *t, const struct hop_ranking *r, size_t i, const char **keys, size_t n_keys)
-{
-    const struct hop_rank_row *row = &r->v[i];
-    size_t k, c = 2 + n_keys;
-    char text[32];
-
-    snprintf(text, sizeof text, "%zu", i + 1);
-    set_cell(t, i + 1, 0, text);
-    set_cell(t, i + 1, 1, row->trial->id);
-    for (k = 0; k < n_keys; k++)
-        set_member(t, i + 1, 2 + k, hop_json_get(row->trial->config, keys[k]));
-    set_number(t, i + 1, c, 4, row->val_accuracy);
-    set_number(t, i + 1, c + 1, 4, row->val_loss);
-    set_number(t, i + 1, c + 2, 4, row->train_accuracy);
-    set_number(t, i + 1, c + 3, 0, (double)row->iteration);
-    set_number(t, i + 1, c + 4, 1, row->trial->train_s);
-    if (row->trial->is_diverged)
-        set_cell(t, i + 1, c, "diverged");
-}
-
-static void
-print_table(const struct table *t, struct hop_str *out)
-{
-    size_t row, col, width, n;
-
-    for (row = 0; row < t->n_rows; row++) {
-        for (col = 0; col < t->n_cols; col++) {
-            for (width = 0, n = 0; n < t->n_rows; n++)
-                if (strlen(cell(t, n, col)) > width)
-                    width = strlen(cell(t, n, col));
-            if (!t->is_text[col])
-                hop_str_addf(out, "%s%*s", col ? "  " : "", (int)width, cell(t, row, col));
-            else if (col + 1 < t->n_cols)
-                hop_str_addf(out, "%s%-*s", col ? "  " : "", (int)width, cell(t, row, col));
-        }
-        hop_str_add(out, "\n");
-    }
-}
-
 void
-hop_rank_table(const struct hop_ranking *r, size_t n, struct hop_str *out)
+hop_rank_metric(const struct hop_ranking *r, char out[80])
 {
-    const char *keys[MAX_KEYS];
-    size_t i, n_keys = r->n ? collect_keys(r, keys, MAX_KEYS) : 0;
-    struct table t = {.n_rows = 1 + (n < r->n ? n : r->n), .n_cols = 2 + n_keys + N_RESULTS};
-    struct hop_err e = {0};
-
-    t.cells = hop_alloc(t.n_rows * t.n_cols, sizeof *t.cells, &e);
-    t.is_text = hop_alloc(t.n_cols, sizeof *t.is_text, &e);
-    if (!t.cells || !t.is_text) {
-        out->is_oom = true;
-    } else {
-        set_cell(&t, 0, 0, "rank");
-        set_cell(&t, 0, 1, "id");
-        t.is_text[1] = true;
-        for (i = 0; i < n_keys; i++)
-            set_cell(&t, 0, 2 + i, keys[i]);
-        for (i = 0; i < N_RESULTS; i++)
-            set_cell(&t, 0, 2 + n_keys + i, results[i]);
-        for (i = 0; i + 1 < t.n_rows; i++)
-            fill_row(&t, r, i, keys, n_keys);
-        print_table(&t, out);
-    }
-    for (i = 0; t.cells && i < t.n_rows * t.n_cols; i++)
-        free(t.cells[i]);
-    free(t.cells);
-    free(t.is_text);
+    snprintf(out, 80, "%s.%s", r->objective.metric.split, r->objective.key);
 }

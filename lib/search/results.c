@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "net/state.h"
 #include "run/run.h"
+#include "search/median.h"
 
 /* Contents: 1 ids, 2 results, 3 asking, 4 draws */
 
@@ -18,8 +19,8 @@ struct hop_search_store {
     double *x;                  /* [n * n_all] */
     struct hop_point *points;   /* all curves */
     size_t n, n_points, cap_points;
-    struct hop_point *scratch;
-    size_t cap_scratch;
+    bool *is_given_up;          /* [n] by the median */
+    struct hop_trials own;      /* those of in->trials that are this search's; v alone is ours */
 };
 
 static const struct hop_result unknown = {.state = HOP_RESULT_UNKNOWN};
@@ -55,6 +56,15 @@ read_id(const struct hop_search_in *in, const char *id, size_t *number, int64_t 
     return !strcmp(id, again);
 }
 
+bool
+hop_results_is_ours(const struct hop_search_in *in, const char *id)
+{
+    size_t number;
+    int64_t repeat;
+
+    return read_id(in, id, &number, &repeat);
+}
+
 /* ---- 2 results ---- */
 
 static const struct hop_trial **
@@ -70,7 +80,7 @@ is_evaluated(const struct hop_search_in *in, const struct hop_trial *t, int64_t 
     size_t i;
 
     if (!*in->options->objective.metric.name)
-        return t && hop_trial_is_done(in->trials, t, until);
+        return t && hop_trial_is_done(&in->store->own, t, until);
     for (i = 0; t && i < t->n_entries; i++)
         if (t->entries[i].i_split == in->objective.i_split && in->objective.i_split >= 0 &&
             t->entries[i].iteration >= until)
@@ -78,56 +88,30 @@ is_evaluated(const struct hop_search_in *in, const struct hop_trial *t, int64_t 
     return false;
 }
 
-/* The mean over repeats, where all have been evaluated, in place of the first's curve, which is
- * points[first..]. */
-static int
-unite(struct hop_search_in *in, const struct hop_trial **trials, size_t first, struct hop_err *e)
+/* Is it never to be trained again? Else *until may be lowered. */
+static bool
+is_stopped(const struct hop_search_in *in, size_t number, const struct hop_result *r, int64_t *until)
 {
-    struct hop_search_store *s = in->store;
-    size_t n_repeats = (size_t)in->options->repeats, n, r, i, k, kept;
-    struct hop_point *a, *b;
-    int rc;
+    const struct hop_search_options *o = in->options;
+    struct hop_median_in curve = {r->curve, r->n_curve};
 
-    for (r = 1; r < n_repeats; r++) {
-        n = 0;
-        if ((rc = hop_objective_curve(&in->objective, trials[r], &s->scratch, &n, &s->cap_scratch,
-                                      e)))
-            return rc;
-        for (i = kept = first, k = 0; i < s->n_points; i++) {
-            a = &s->points[i];
-            while (k < n && s->scratch[k].iteration < a->iteration)
-                k++;
-            if (k == n || (b = &s->scratch[k])->iteration != a->iteration)
-                continue;
-            double delta = b->value - a->value;
-
-            /* Welford's mean and sum of squares; stderr_ holds the latter until the end */
-            a->value += delta / (double)(r + 1);
-            a->stderr_ += delta * (b->value - a->value);
-            a->gap += (b->gap - a->gap) / (double)(r + 1);
-            if (b->order > a->order)
-                a->order = b->order;
-            s->points[kept++] = *a;
-        }
-        s->n_points = kept;
-    }
-    for (i = first; n_repeats > 1 && i < s->n_points; i++) {
-        a = &s->points[i];
-        a->stderr_ = sqrt(a->stderr_ / (double)(n_repeats - 1) / (double)n_repeats);
-        a->loss = hop_objective_loss(&in->objective, a->value, a->gap);
-    }
-    return HOP_OK;
+    if (hop_patience_apply(&o->patience, r->curve, r->n_curve, until))
+        return true;
+    if (!o->median_from)
+        return false;
+    *until = hop_median_until(&curve, o->median_from, o->patience.eval_every, *until);
+    return number <= in->store->n && in->store->is_given_up[number - 1];
 }
 
 static enum hop_result_state
-state_of(const struct hop_search_in *in, const struct hop_trial **trials,
+state_of(const struct hop_search_in *in, size_t number, const struct hop_trial **trials,
          const struct hop_result *r)
 {
     int64_t until = r->until ? r->until : 1, i;
 
     if (r->state == HOP_RESULT_DIVERGED)
         return r->state;
-    if (hop_patience_apply(&in->options->patience, r->curve, r->n_curve, &until))
+    if (is_stopped(in, number, r, &until))
         return HOP_RESULT_STOPPED;
     for (i = 0; i < in->options->repeats; i++)
         if (!is_evaluated(in, trials[i], r->until ? r->until : 1))
@@ -166,6 +150,23 @@ start_result(const struct hop_search_in *in, const struct hop_trial **trials, si
 }
 
 static int
+apply_median(const struct hop_search_in *in, struct hop_err *e)
+{
+    struct hop_search_store *s = in->store;
+    struct hop_median_in *v = hop_alloc(s->n, sizeof *v, e);
+    size_t i;
+    int rc = HOP_ENOMEM;
+
+    s->is_given_up = hop_alloc(s->n, sizeof *s->is_given_up, e);
+    for (i = 0; v && i < s->n; i++)
+        v[i] = (struct hop_median_in){s->results[i].curve, s->results[i].n_curve};
+    if (v && s->is_given_up)
+        rc = hop_median_apply(v, s->n, in->options->median_from, s->is_given_up, e);
+    free(v);
+    return rc;
+}
+
+static int
 make_results(struct hop_search_in *in, struct hop_err *e)
 {
     struct hop_search_store *s = in->store;
@@ -175,9 +176,9 @@ make_results(struct hop_search_in *in, struct hop_err *e)
     for (number = 1; number <= s->n; number++) {
         start_result(in, trials_of(in, number), number);
         i = s->n_points;
-        if ((rc = hop_objective_curve(&in->objective, trials_of(in, number)[0], &s->points,
-                                      &s->n_points, &s->cap_points, e)) ||
-            (rc = unite(in, trials_of(in, number), i, e)))
+        if ((rc = hop_objective_mean_curve(&in->objective, trials_of(in, number),
+                                           (size_t)in->options->repeats, &s->points, &s->n_points,
+                                           &s->cap_points, e)))
             return rc;
         s->results[number - 1].n_curve = s->n_points - i;
     }
@@ -186,8 +187,40 @@ make_results(struct hop_search_in *in, struct hop_err *e)
 
         r->curve = s->points ? s->points + i : NULL;
         i += r->n_curve;
+    }
+    if (in->options->median_from && (rc = apply_median(in, e)))
+        return rc;
+    for (number = 1; number <= s->n; number++) {
+        struct hop_result *r = &s->results[number - 1];
+
         if (r->state != HOP_RESULT_UNKNOWN)
-            r->state = state_of(in, trials_of(in, number), r);
+            r->state = state_of(in, number, trials_of(in, number), r);
+    }
+    return HOP_OK;
+}
+
+/* What splits and metrics there are is not for other searches in the log to say. */
+static int
+find_own(struct hop_search_in *in, struct hop_err *e)
+{
+    struct hop_search_store *s = in->store;
+    const struct hop_trial *t;
+    int64_t repeat;
+    size_t number, i;
+
+    s->own = *in->trials;
+    s->own.n = 0;
+    s->own.has_val = false;
+    if (!(s->own.v = hop_alloc(in->trials->n, sizeof *s->own.v, e)))
+        return HOP_ENOMEM;
+    for (i = 0; i < in->trials->n; i++) {
+        t = &in->trials->v[i];
+        if (!read_id(in, t->id, &number, &repeat))
+            continue;
+        s->own.v[s->own.n++] = *t;
+        s->own.has_val = s->own.has_val || t->has_val;
+        if (number > s->n)
+            s->n = number;
     }
     return HOP_OK;
 }
@@ -205,11 +238,10 @@ hop_results_make(struct hop_search_in *in, struct hop_err *e)
     in->n_results = 0;
     if (!(in->store = s = hop_alloc(1, sizeof *s, e)))
         return HOP_ENOMEM;
-    if ((rc = hop_objective_bind(&in->objective, in->trials, e)))
+    if ((rc = find_own(in, e)) ||
+        (rc = hop_objective_bind(&in->objective,
+                                 in->options->want_evidence ? in->trials : &s->own, e)))
         return rc;
-    for (i = 0; i < in->trials->n; i++)
-        if (read_id(in, in->trials->v[i].id, &number, &repeat) && number > s->n)
-            s->n = number;
     s->results = hop_alloc(s->n, sizeof *s->results, e);
     s->trials = hop_alloc(s->n * n_repeats, sizeof *s->trials, e);
     s->x = hop_alloc(s->n * in->space->n_all, sizeof *s->x, e);
@@ -232,11 +264,12 @@ hop_results_clear(struct hop_search_in *in)
 
     if (!s)
         return;
+    free(s->own.v);
     free(s->results);
     free(s->trials);
     free(s->x);
     free(s->points);
-    free(s->scratch);
+    free(s->is_given_up);
     free(s);
     in->store = NULL;
     in->results = NULL;
@@ -250,7 +283,7 @@ hop_search_result(const struct hop_search_in *in, size_t number)
 }
 
 const struct hop_point *
-hop_result_at(const struct hop_result *r, int64_t iteration)
+hop_result_from(const struct hop_result *r, int64_t iteration)
 {
     size_t low = 0, high = r->n_curve, mid;
 
@@ -261,14 +294,21 @@ hop_result_at(const struct hop_result *r, int64_t iteration)
         else
             high = mid;
     }
-    return low < r->n_curve && r->curve[low].iteration == iteration ? &r->curve[low] : NULL;
+    return low < r->n_curve ? &r->curve[low] : NULL;
 }
 
-double
-hop_result_loss(const struct hop_result *r, int64_t iteration)
+const struct hop_point *
+hop_result_at(const struct hop_result *r, int64_t iteration)
 {
-    const struct hop_point *p = hop_result_at(r, iteration);
+    const struct hop_point *p = hop_result_from(r, iteration);
 
+    return p && p->iteration == iteration ? p : NULL;
+}
+
+/* p: its point, or NULL. */
+static double
+loss_of(const struct hop_result *r, const struct hop_point *p, int64_t iteration)
+{
     if (p)
         return p->loss;
     if (r->state == HOP_RESULT_DIVERGED)
@@ -278,25 +318,49 @@ hop_result_loss(const struct hop_result *r, int64_t iteration)
     return NAN;
 }
 
+double
+hop_result_loss(const struct hop_result *r, int64_t iteration)
+{
+    return loss_of(r, hop_result_at(r, iteration), iteration);
+}
+
+double
+hop_result_loss_from(const struct hop_result *r, int64_t iteration)
+{
+    return loss_of(r, hop_result_from(r, iteration), iteration);
+}
+
 /* ---- 3 asking ---- */
+
+struct ask {
+    size_t number;
+    const double *x;
+    size_t parent;
+    int64_t at, until;
+    bool want_line;
+};
 
 /* The config/1 line. */
 static struct hop_json *
-make_config(const struct hop_search_in *in, size_t number, int64_t repeat, const double *x,
-            int64_t until)
+make_config(const struct hop_search_in *in, const struct ask *a, int64_t repeat)
 {
     struct hop_json *config = hop_json_record("config/1");
     char id[ID_BYTES];
     int64_t seed;
 
-    make_id(in, number, repeat, id);
+    make_id(in, a->number, repeat, id);
     hop_json_set_str(config, "id", id);
-    hop_space_config(in->space, x, config);
+    hop_space_config(in->space, a->x, config);
     seed = hop_json_get(config, "seed") ? hop_json_int(hop_json_get(config, "seed"))
                                         : (int64_t)in->options->seed;
     if (!hop_json_get(config, "seed") || repeat > 1)
         hop_json_set_int(config, "seed", seed + repeat - 1);
-    hop_json_set_int(config, "until", until);
+    if (a->parent) {
+        make_id(in, a->parent, repeat, id);
+        hop_json_set_str(config, "parent", id);
+        hop_json_set_int(config, "parent_iteration", a->at);
+    }
+    hop_json_set_int(config, "until", a->until);
     return config;
 }
 
@@ -314,33 +378,56 @@ check_config(const struct hop_search_in *in, const struct hop_json *config, stru
     return hop_train_conf_parse(config, where, &conf, e);
 }
 
+/* The config as the log has it, or as it has its first repeat; NULL when it has neither. */
+static struct hop_json *
+known_config(const struct hop_search_in *in, const struct ask *a, int64_t repeat)
+{
+    const struct hop_trial **trials = a->number <= in->n_results ? trials_of(in, a->number) : NULL;
+    struct hop_json *config;
+    char id[ID_BYTES];
+
+    if (!trials || !trials[0] || !trials[0]->config)
+        return NULL;
+    if (trials[repeat - 1] && trials[repeat - 1]->config) {
+        config = hop_json_copy(trials[repeat - 1]->config);
+    } else {
+        config = hop_json_copy(trials[0]->config);
+        make_id(in, a->number, repeat, id);
+        hop_json_set_str(config, "id", id);
+        hop_json_set_int(config, "seed",
+                         hop_json_int(hop_json_get(config, "seed")) + repeat - 1);
+        if (a->parent) {
+            make_id(in, a->parent, repeat, id);
+            hop_json_set_str(config, "parent", id);
+        }
+    }
+    hop_json_set_int(config, "until", a->until);
+    return config;
+}
+
 /* One repeat's line into out, unless it is there already. */
 static int
-offer(const struct hop_search_in *in, struct hop_search_out *out, size_t number, int64_t repeat,
-      const double *x, int64_t until, bool want_line, struct hop_err *e)
+offer(const struct hop_search_in *in, struct hop_search_out *out, const struct ask *a, int64_t repeat,
+      struct hop_err *e)
 {
-    const struct hop_trial *t = number <= in->n_results ? trials_of(in, number)[repeat - 1] : NULL;
+    const struct hop_trial *t =
+        a->number <= in->n_results ? trials_of(in, a->number)[repeat - 1] : NULL;
     struct hop_json *config;
     const char *key;
     int rc;
 
-    if (x) {
-        config = make_config(in, number, repeat, x, until);
-    } else {
-        if (!t || !t->config)
-            return hop_fail(e, HOP_EFORMAT, in->where,
-                            "the configs of the run (RUN/configs.jsonl) go before its log",
-                            "the log has no config/1 line of %s%04zu", in->options->prefix, number);
-        config = hop_json_copy(t->config);
-        hop_json_set_int(config, "until", until);
-    }
+    config = a->x ? make_config(in, a, repeat) : known_config(in, a, repeat);
+    if (!config)
+        return hop_fail(e, HOP_EFORMAT, in->where,
+                        "the configs of the run (RUN/configs.jsonl) go before its log",
+                        "the log has no config/1 line of %s%04zu", in->options->prefix, a->number);
     key = t && t->config ? hop_config_differs(t->config, config) : NULL;
     if (key)
         rc = hop_fail(e, HOP_EFORMAT, in->where, "the log is that of another search",
                       "config %s of the log has another \"%s\"", t->id, key);
     else
         rc = check_config(in, config, e);
-    if (!rc && want_line && !is_evaluated(in, t, until))
+    if (!rc && a->want_line && !is_evaluated(in, t, a->until))
         hop_json_push(out->configs, config);
     else
         hop_json_free(config);
@@ -348,9 +435,10 @@ offer(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
 }
 
 int
-hop_search_ask(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
-               const double *x, int64_t until, struct hop_err *e)
+hop_search_ask_child(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
+                     const double *x, size_t parent, int64_t at, int64_t until, struct hop_err *e)
 {
+    struct ask a = {number, x, parent, at, until, false};
     const struct hop_result *r = hop_search_result(in, number);
     bool is_over = r->state == HOP_RESULT_DIVERGED || r->state == HOP_RESULT_STOPPED;
     bool is_done = r->state != HOP_RESULT_UNKNOWN;
@@ -359,17 +447,25 @@ hop_search_ask(const struct hop_search_in *in, struct hop_search_out *out, size_
 
     for (i = 0; i < in->options->repeats && is_done && !is_over; i++)
         is_done = is_evaluated(in, trials_of(in, number)[i], until);
-    hop_patience_apply(&in->options->patience, r->curve, r->n_curve, &until);
+    is_stopped(in, number, r, &a.until);
     out->n_all++;
     out->n_done += is_over || is_done;
     out->n_diverged += r->state == HOP_RESULT_DIVERGED;
     out->n_stopped += r->state == HOP_RESULT_STOPPED;
     if ((is_over || is_done) && !x)
         return HOP_OK;
+    a.want_line = !is_over && !is_done;
     for (i = 1; i <= in->options->repeats; i++)
-        if ((rc = offer(in, out, number, i, x, until, !is_over && !is_done, e)))
+        if ((rc = offer(in, out, &a, i, e)))
             return rc;
     return HOP_OK;
+}
+
+int
+hop_search_ask(const struct hop_search_in *in, struct hop_search_out *out, size_t number,
+               const double *x, int64_t until, struct hop_err *e)
+{
+    return hop_search_ask_child(in, out, number, x, 0, 0, until, e);
 }
 
 /* ---- 4 draws ---- */

@@ -11,4 +11,7 @@
 int hop_results_make(struct hop_search_in *in, struct hop_err *e) HOP_MUSTUSE;
 void hop_results_clear(struct hop_search_in *in);
 
+/* hop_results_is_ours - is `id` one that this search gives? */
+bool hop_results_is_ours(const struct hop_search_in *in, const char *id);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "search/import.h"
 
 enum { MAX_DEPTH = 16 };
 
@@ -345,12 +346,20 @@ hop_space_parse(struct hop_json *take, const char *where, struct hop_space **out
 int
 hop_space_read(const char *path, struct hop_space **out, struct hop_err *e)
 {
-    struct hop_json *json;
+    const struct hop_importer *from;
+    struct hop_json *json, *ours;
     int rc;
 
     *out = NULL;
-    if ((rc = hop_json_read_file(path, &json, e)))
+    if ((rc = hop_import_read_file(path, &json, e)))
         return rc;
+    if ((from = hop_import_guess(json))) {
+        rc = hop_import_run(from, json, path, &ours, e);
+        hop_json_free(json);
+        if (rc)
+            return rc;
+        json = ours;
+    }
     return hop_space_parse(json, path, out, e);
 }
 

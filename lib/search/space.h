@@ -33,7 +33,7 @@ struct hop_space {
     struct hop_json *json; /* what everything borrows from */
 };
 
-/* hop_space_read - from a file. Err: HOP_EIO; HOP_EFORMAT at "FILE: PATH". */
+/* hop_space_read - from a file, which may be one of those that import.h knows. Err: HOP_EIO; HOP_EFORMAT at "FILE: PATH". */
 int hop_space_read(const char *path, struct hop_space **out, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_space_parse - from `take`, which becomes the space's, also on failure. */

@@ -36,12 +36,12 @@ struct hop_trials_store {
 /* A line, understood. */
 struct line {
     enum { CONFIG, TRAIN, EVAL } kind;
-    char id[256];
     struct hop_entry entry;
     struct hop_json *json; /* of config/1 lines */
     const struct hop_flat_member *split;
     bool is_diverged;
     double wall_s;
+    char id[256]; /* last: it is not cleared line by line */
 };
 
 /* ---- 2 hashing ---- */
@@ -97,7 +97,7 @@ hash_entry_at(const struct hop_trials *t, size_t i)
 static int
 make_room(struct index_table *x, const struct hop_trials *t, hash_fn *hash, struct hop_err *e)
 {
-    size_t n_slots = x->n_slots ? x->n_slots * 2 : 64, i, k;
+    size_t n_slots = x->n_slots ? x->n_slots * 4 : 1024, i, k;
     uint32_t *at;
 
     if (x->n_slots && x->n * 2 < x->n_slots)
@@ -257,10 +257,8 @@ flatten(struct hop_trials_store *s, const struct hop_json *j, const char **text,
 }
 
 static void
-understand(const struct hop_flat *f, const char *text, size_t n, struct line *out)
+understand(const struct hop_flat *f, struct line *out)
 {
-    out->entry.text = text;
-    out->entry.n_text = n;
     out->entry.iteration = hop_flat_int(hop_flat_find(f, "iteration"));
     out->entry.visit = hop_flat_int(hop_flat_find(f, "visit"));
     out->entry.i_split = -1;
@@ -306,7 +304,8 @@ add_entry(struct hop_trials *t, const struct line *l, const struct hop_flat *f, 
     if (l->kind == EVAL) {
         if (!l->split || l->split->kind != 's')
             return HOP_OK;
-        t->has_val = t->has_val || hop_flat_is(l->split, "val");
+        trial->has_val = trial->has_val || hop_flat_is(l->split, "val");
+        t->has_val = t->has_val || trial->has_val;
         if (hop_flat_find(f, "shard"))
             return HOP_OK; /* a part */
         if ((entry.i_split = split_number(s, l->split, e)) < 0)
@@ -372,27 +371,33 @@ read_json(struct hop_trials *t, const char *text, size_t n, const char *where, s
     return rc;
 }
 
+/* A line that is not flat, as add_line. */
+static int
+add_other_line(struct hop_trials *t, const char *text, size_t n, const char *where, size_t number,
+               struct line *l, struct hop_flat *f, bool *is_bad, struct hop_err *e)
+{
+    char place[700];
+
+    snprintf(place, sizeof place, "%.600s:%zu", where, number);
+    return read_json(t, text, n, place, l, f, is_bad, e);
+}
+
 static int
 add_line(struct hop_trials *t, const char *text, size_t n, const char *where, size_t number,
          struct hop_err *e)
 {
-    struct line l = {.entry = {.order = number}};
     struct hop_flat f;
-    char place[700] = "";
+    struct line l;
     bool is_bad = false;
-    const char *flat = text;
-    size_t n_flat = n;
     int rc = HOP_OK;
 
-    if (!hop_flat_parse(text, n, &f)) {
-        snprintf(place, sizeof place, "%s:%zu", where, number);
-        rc = read_json(t, text, n, place, &l, &f, &is_bad, e);
-        flat = l.entry.text;
-        n_flat = l.entry.n_text;
-    }
+    memset(&l, 0, offsetof(struct line, id));
+    l.entry = (struct hop_entry){.text = text, .n_text = n, .order = number};
+    if (!hop_flat_parse(text, n, &f))
+        rc = add_other_line(t, text, n, where, number, &l, &f, &is_bad, e);
     if (rc || is_bad || kind_of(&f, &l) < 0)
         return rc;
-    understand(&f, flat, n_flat, &l);
+    understand(&f, &l);
     if (l.kind != CONFIG)
         return add_entry(t, &l, &f, e);
     if ((rc = hop_json_parse(text, n, where, &l.json, e)))

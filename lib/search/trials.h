@@ -32,6 +32,7 @@ struct hop_trial {
     size_t order;            /* of the line that first named it */
     const struct hop_entry *entries; /* [n_entries] in the log's order; borrowed */
     size_t n_entries;
+    bool has_val;            /* evaluated on "val", if only in part */
     bool is_diverged;
     size_t diverged_order;   /* of the line that said so */
     double train_s;          /* seconds of its visits */
