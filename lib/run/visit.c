@@ -660,7 +660,8 @@ hop_visit_run(struct hop_visit *v, struct hop_err *e)
     v->is_skipped = v->is_tried = false;
     v->line = NULL;
     v->begin_s = hop_clock_s(); /* until the filter is run: when we began */
-    if (!(rc = place_open(&p, v->run, v->id, NULL, e)) && !(rc = hop_run_enter(v->run, &p.run_fd, e)))
+    if (!(rc = place_open(&p, v->run, v->id, NULL, e)) &&
+        !(rc = hop_run_enter(v->run, &p.run_fd, e)))
         rc = v->is_eval ? evaluate(v, &p, e) : v->visit ? train(v, &p, e) : give_birth(v, &p, e);
     place_close(&p);
     if (rc && v->is_tried && !hop_filter_signal())
