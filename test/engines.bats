@@ -370,11 +370,23 @@ child()
 @test "slurmd and all of its node are killed and come back" {
     need_slurm
     begin slurm killed.slurmd
-    kill -9 "$(slurm_pid n2)" $(pgrep -f 'slurmstepd') || true
+    jobs=$(squeue -h -w n2 -o %A)
+    kill -9 "$(slurm_pid n2)"
+    for job in $jobs; do pkill -9 -f "slurmstepd: \\[$job" || true; done
+    pkill -9 -f "$SLURM_DIR/spool.n2/job" || true
     sleep 1
     slurm_node n2
+    # as after a reboot: a node that was given up meanwhile is brought back
+    for _ in $(seq 150); do
+        case $(sinfo -h -N -n n2 -o %T) in
+        idle | mixed | allocated) break ;;
+        down*) scontrol update NodeName=n2 State=RESUME || true ;;
+        esac
+        sleep 0.2
+    done
     end slurm killed.slurmd
-    for _ in $(seq 100); do
+    scancel -u "$(id -un)" # jobs of which Slurm has not noticed that they are gone
+    for _ in $(seq 150); do
         [ "$(sinfo -h -N -o %T | grep -c idle)" -lt 2 ] || break
         sleep 0.2
     done
