@@ -129,7 +129,10 @@ apt_services()
     else
         printf '#!/bin/sh\nexit 101\n' >$guard && chmod 755 $guard
     fi
-    apt install --no-install-recommends "$@" || say "no $* here: the tests $what will be skipped"
+    apt install --no-install-recommends "$@" || {
+        grep -E '^(E:|su:|dpkg: error)' "$tmp/apt" | head -n 2 >&2
+        say "no $* here: the tests $what will be skipped"
+    }
     [ -z "$guard" ] || rm -f $guard
 }
 

@@ -18,6 +18,7 @@ die() { echo "bare-root.sh: $*" >&2; exit 1; }
 command -v debootstrap >/dev/null || die "needs debootstrap (apt-get install debootstrap)"
 
 root=$(mktemp -d /var/tmp/hop-bare-XXXXXX) || die "cannot make a folder in /var/tmp"
+chmod 755 "$root" # it is everybody's / in there: packages' scripts run as users of their own
 undo()
 {
     for dir in sys proc dev/pts dev; do
