@@ -11,7 +11,7 @@ export HOP_SHARE=$ROOT/share
 export ROOT HOP_BUILD PATH
 unset HOP_DEVICE
 # Locks of devices of our own: tests do not wait for what else trains on this machine.
-export XDG_RUNTIME_DIR=$BATS_RUN_TMPDIR
+export XDG_RUNTIME_DIR=${BATS_FILE_TMPDIR:-$BATS_RUN_TMPDIR}
 
 # Real pictures, when they are there.
 REAL=${HOP_REAL_DATA:-$ROOT/../shared/data}

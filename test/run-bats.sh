@@ -1,13 +1,23 @@
 #!/bin/sh
-# Run the bats files (test/*PATTERN*.bats); the last line counts what ran. HOP_TEST_DIR: another
-# folder of bats files (the tests of this runner).
+# Run the bats files (test/*PATTERN*.bats), as many side by side as there are processors (HOP_JOBS);
+# the last line counts what ran. HOP_TEST_DIR: another folder of bats files (the tests of this
+# runner).
 cd "${HOP_TEST_DIR:-$(dirname "$0")}" || exit 1
 pattern=${1:-}
+long="engines.bats chaos.bats"
+beside=
 command -v bats >/dev/null || { echo "bats is missing (sh bootstrap.sh deps)"; exit 1; }
 set --
-for f in *"$pattern"*.bats; do
-    [ -e "$f" ] && set -- "$@" "$f"
+# Those that take longest begin first.
+for f in $long *"$pattern"*.bats; do
+    case " $* " in *" $f "*) continue ;; esac
+    case $f in *"$pattern"*.bats) [ -e "$f" ] && set -- "$@" "$f" ;; esac
 done
+# Tests of one file follow each other: they may share a daemon. Without GNU parallel files do, too.
+jobs=${HOP_JOBS:-$(getconf _NPROCESSORS_ONLN)}
+if [ "$jobs" -gt 1 ] && [ $# -gt 1 ] && command -v parallel >/dev/null; then
+    beside="--jobs $jobs --no-parallelize-within-files"
+fi
 # A test that hangs fails (bats 1.8 and newer).
 : "${BATS_TEST_TIMEOUT:=$([ -n "${HOP_SLOW-}" ] && echo 7200 || echo 300)}"
 export BATS_TEST_TIMEOUT
@@ -18,7 +28,8 @@ if [ $# -eq 0 ]; then
     echo "no test file matches '$pattern' in $PWD"
 else
     # Passed tests are only counted; everything else is shown as it comes.
-    { bats --formatter tap --print-output-on-failure "$@" 2>&1; echo "status $?"; } |
+    # shellcheck disable=SC2086 # none or three words
+    { bats --formatter tap --print-output-on-failure $beside "$@" 2>&1; echo "status $?"; } |
         tee "$log" | grep -Ev '^(ok |1\.\.|status )|^$'
     grep -E '^ok .*# skip' "$log"
     status=$(sed -n 's/^status //p' "$log" | tail -n 1)

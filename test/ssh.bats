@@ -38,7 +38,7 @@ PasswordAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
 LogLevel VERBOSE
-SetEnv XDG_RUNTIME_DIR=$BATS_RUN_TMPDIR
+SetEnv XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR
 END
         "$(PATH=$PATH:/usr/sbin:/sbin command -v sshd)" -f "$SSH_DIR/sshd_config" -E "$SSH_DIR/sshd.log" 3>&- || continue
         for _ in $(seq 50); do

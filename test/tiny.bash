@@ -1,7 +1,7 @@
 # tiny.bash - a search small enough to run in seconds: a table of 240 rows, a net of 59 weights.
 
 # Slots of devices of their own, or tests would wait for whatever else trains on this machine.
-export XDG_RUNTIME_DIR=${BATS_RUN_TMPDIR:-/tmp}
+export XDG_RUNTIME_DIR=${BATS_FILE_TMPDIR:-${BATS_RUN_TMPDIR:-/tmp}}
 
 # tiny_data N [DIR]: N train shards and 2 val shards in DIR (data).
 tiny_data()
