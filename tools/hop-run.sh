@@ -274,6 +274,8 @@ stop() {
 # visits, which may outlive both, hold another one. (Slurm's are waited for by its script.)
 command exec 9>"$run/.lock" || exit 1
 flock -n 9 || die 75 "$run: another hop-run works on it"
+# Jobs of Slurm that an earlier call left end after the visit that they are at.
+[ "$engine" = slurm ] || rm -f "$run/jobs/slurm.now"
 [ "$engine" = slurm ] || flock -n "$run/.visits.lock" true || die 75 "$run: visits of an earlier call still run"
 
 # What makes two calls one search: the data, the method, the space.
