@@ -427,3 +427,61 @@ child()
     iterations=1 go parallel short >/dev/null
     same_tensors short crowded
 }
+
+@test "nodes that do not see the run folder: models travel through srun, under each engine" {
+    need_slurm
+    unshare -m true 2>/dev/null || skip "no mount namespaces here"
+    slurm_stop
+    mkdir head
+    export SLURM_HIDES=$PWD/head
+    slurm_start "$BATS_FILE_TMPDIR/far-slurm" 2
+    cp -R data net.json space.json reference head/
+    # each node has hop of its own, which writes down where it ran
+    for node in n1 n2; do
+        mkdir -p "on $node/bin"
+        ln -s "$HOP_BUILD"/bin/* "on $node/bin"
+        for tool in hop-train hop-eval; do
+            rm "on $node/bin/$tool"
+            printf '#!/bin/sh\necho "$SLURMD_NODENAME" >>"${0%%/bin/*}/ran"\nexec %s "$@"\n' "$HOP_BUILD/bin/$tool" >"on $node/bin/$tool"
+            chmod +x "on $node/bin/$tool"
+        done
+    done
+    cp data/train-000.* data/train-001.* data/val-000.* "on n1"
+    cp data/train-001.* data/train-002.* data/val-00* "on n2"
+    cat >head/workers <<END
+{"name":"a","srun":[],"node":"n1","folder":"$PWD/on n1","path":"$PWD/on n1/bin","shards":["train-000","train-001","val-000"]}
+{"name":"b","srun":["--cpus-per-task=1"],"node":"n2","gres":"visit:1","folder":"$PWD/on n2","path":"$PWD/on n2/bin","shards":["train-001","train-002","val-001","val-000"]}
+END
+    cd head
+    [ -z "$(srun -w n1 --chdir=/ ls "$PWD")" ]
+    hop-schedule probe workers --data data >probed
+    [ "$(jq -r .probe.status probed | xargs)" = "ok ok" ] || { cat probed; false; }
+    for engine in slurm parallel make; do
+        rm -f ../on*/ran
+        status=0
+        go $engine $engine >/dev/null 2>$engine.err || status=$?
+        [ $status -eq 0 ] || { echo "exit $status"; cat $engine.err; false; }
+        whole $engine
+        # 24 visits, and evaluations, each where its worker is
+        [ "$(sort -u "../on n1/ran") $(sort -u "../on n2/ran")" = "n1 n2" ]
+        [ "$(cat ../on*/ran | wc -l)" -ge 40 ]
+        [ "$(jq -r 'select(.hop == "train/1") | .worker' $engine/log.jsonl | sort -u | xargs)" = "a b" ]
+        [ -z "$(squeue -h -t R)" ] || sleep 3
+        [ -z "$(squeue -h -t R)" ] || { squeue; false; }
+    done
+    # in a job that holds both nodes visits are its steps
+    salloc --quiet -N2 --gres=visit:1 env HOP_PATIENCE=15 hop-run -q -o held --data data --workers workers --device ref \
+        --engine parallel grid --iterations 2 space.json >/dev/null
+    whole held
+    # a step is killed, a job cancelled, salloc killed: the run ends all the same
+    begin slurm broken
+    timeout 5 scancel "$(squeue -h -t R -o %i | head -n 1)" || true
+    until_done broken 8
+    victim=$(pgrep -P "$(child next.slurm)" -f '^salloc ' | head -n 1)
+    [ -z "$victim" ] || kill -9 "$victim"
+    until_done broken 12
+    victim=$(pgrep -f "^srun .*$BATS_FILE_TMPDIR/on n" | head -n 1)
+    [ -z "$victim" ] || kill -9 "$victim"
+    end slurm broken
+    unset SLURM_HIDES
+}

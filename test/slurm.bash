@@ -89,7 +89,15 @@ slurm_controller()
     sed -i "s/^FirstJobId=.*/FirstJobId=$((RANDOM * 100 + 1))/" "$SLURM_CONF"
     slurmctld -f "$SLURM_CONF" 3>&- >/dev/null 2>&1
 }
-slurm_node() { slurmd -f "$SLURM_CONF" -N "$1" 3>&- >/dev/null 2>&1; }
+# With SLURM_HIDES, a folder, nodes see an empty one in its place, as if it lay on another machine.
+slurm_node()
+{
+    if [ -n "${SLURM_HIDES:-}" ]; then
+        unshare -m sh -c 'mount -t tmpfs none "$1" && exec slurmd -f "$2" -N "$3"' - "$SLURM_HIDES" "$SLURM_CONF" "$1"
+    else
+        slurmd -f "$SLURM_CONF" -N "$1"
+    fi 3>&- >/dev/null 2>&1
+}
 slurm_pid()
 {
     case $1 in

@@ -130,7 +130,7 @@ filter(void *arg, const struct hop_verify_visit *v, char *const **argv, struct h
     if (w->path)
         hop_words_addf(&s->words, "%s/hop-train", w->path);
     else
-        hop_words_add(&s->words, w->ssh ? "hop-train" : tool_beside("hop-train"));
+        hop_words_add(&s->words, hop_worker_is_far(w) ? "hop-train" : tool_beside("hop-train"));
     if (tool_is_quiet)
         hop_words_add(&s->words, "--quiet");
     hop_words_add(&s->words, "--shard");

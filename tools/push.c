@@ -88,6 +88,9 @@ read_all(struct push *p, struct hop_err *e)
     for (i = 0; i < p->shards.n; i++)
         for (k = p->placement.first[i]; k < p->placement.first[i + 1]; k++) {
             w = &p->workers.v[p->placement.worker[k]];
+            if (w->srun)
+                return hop_fail(e, HOP_EFORMAT, w->name, "sbcast or a job with rsync brings shards to its node",
+                                "cannot push to a worker that srun reaches");
             if (!w->ssh && !strcmp(dir_of(p, w), p->o->dir))
                 continue; /* it lies there already */
             at = find_place(p, w);

@@ -94,7 +94,7 @@ read_tasks(const struct tool_scene_options *o, struct tool_scene *s, struct hop_
     return rc;
 }
 
-/* Seconds that ssh takes, besides the model's way. */
+/* Seconds that ssh or srun takes, besides the model's way. */
 static const double ssh_s = 0.1;
 
 static int
@@ -109,7 +109,7 @@ make_workers(struct tool_scene *s, struct hop_err *e)
         w = &s->workers.v[i];
         s->places[i] = (struct hop_sched_worker){(size_t)w->n_slots, s->tasks.speed[i],
                                                  w->bytes_per_s > 0 ? 1 / w->bytes_per_s : 0,
-                                                 w->ssh ? ssh_s : 0};
+                                                 hop_worker_is_far(w) ? ssh_s : 0};
     }
     return HOP_OK;
 }

@@ -7,6 +7,9 @@
  * it again when there are some. So whatever number of jobs runs at a time, one is enough for the
  * run to end; no job depends on another's fate, so none is left waiting for ever.
  *
+ * Where RUN is no folder of the nodes (workers with "srun"), the same pilot runs here, in a job that
+ * salloc holds for it, and each visit's hop-train is a step of that job: models travel through srun.
+ *
  * Jobs share RUN and a folder RUN/jobs/slurm.*: `cells` and `lines` say what there is to do
  * (pick.awk reads the one), `journal/JOB` what each job did; each journal has one writer. Jobs go on
  * without the script; when it is started anew, they end after the visit that they are at.
@@ -136,6 +139,8 @@ static const char pilot[] =
     "try=0\n"
     "before=\n"
     "while [ -z \"$caught\" ]; do\n"
+    "    # Without salloc nobody would give the job back.\n"
+    "    [ -z \"$HOP_HEAD\" ] || kill -0 \"$PPID\" 2>/dev/null || exit 1\n"
     "    # Another script may have taken over: what runs ends, nothing begins.\n"
     "    read -r now <../slurm.now || now=\n"
     "    [ \"$now\" = \"${HOP_DIR##*/}\" ] || exit 0\n"
@@ -299,7 +304,7 @@ static const char body[] =
     "i=0\n"
     "while [ $i -lt \"$n_jobs\" ]; do\n"
     "    true >\"$HOP_DIR/journal/$i\" || cannot_write\n"
-    "    eval \"job_$i= begun_$i=0 down_$i=\"\n"
+    "    eval \"job_$i= begun_$i=0 down_$i= head_$i=\"\n"
     "    i=$((i + 1))\n"
     "done\n"
     "n_live=0\n"
@@ -309,7 +314,16 @@ static const char body[] =
     "# takes no more jobs, but there is other work to do meanwhile.\n"
     "send() {\n"
     "    HOP_JOB=$i\n"
-    "    export HOP_JOB\n"
+    "    HOP_HEAD=$at_head\n"
+    "    export HOP_JOB HOP_HEAD\n"
+    "    if [ -n \"$at_head\" ]; then\n"
+    "        salloc --quiet --kill-command=TERM --job-name=\"$job_name\" --comment=\"$id.$i\" --nodes=1 --ntasks=1 \"$@\" \\\n"
+    "            sh \"$HOP_DIR/pilot.sh\" </dev/null >/dev/null 2>\"$HOP_DIR/salloc.$i\" 9>&- &\n"
+    "        eval \"head_$i=$! job_$i=asked size_$i=$(wc -c <\"$HOP_DIR/journal/$i\")\"\n"
+    "        refused=\n"
+    "        n_live=$((n_live + 1))\n"
+    "        return 0\n"
+    "    fi\n"
     "    if number=$(timeout 5 sbatch --parsable --export=ALL --requeue --job-name=\"$job_name\" --comment=\"$id.$i\" \\\n"
     "        --chdir=/ --output=/dev/null --nodes=1 --ntasks=1 \"$@\" \"$HOP_DIR/pilot.sh\" 2>\"$HOP_DIR/sbatch.err\"); then\n"
     "        eval \"job_$i=\\${number%%;*} size_$i=$(wc -c <\"$HOP_DIR/journal/$i\")\"\n"
@@ -336,7 +350,8 @@ static const char body[] =
     "    k=$from\n"
     "    while [ \"$k\" -lt $((from + n_slots)) ]; do\n"
     "        eval \"here=\\$job_$k\"\n"
-    "        if [ -n \"$here\" ]; then in_time scancel \"$here\" 2>/dev/null; fi\n"
+    "        [ \"$here\" != asked ] || eval \"kill \\$head_$k\" 2>/dev/null\n"
+    "        case $here in [0-9]*) in_time scancel \"$here\" 2>/dev/null ;; esac\n"
     "        printf ' %s' \"$k\" >>\"$HOP_DIR/gone\"\n"
     "        k=$((k + 1))\n"
     "    done\n"
@@ -403,6 +418,22 @@ static const char body[] =
     "                n_live=$((n_live + 1))\n"
     "            fi\n"
     "        fi\n"
+    "        # salloc's are known by their comment, too; without salloc they are nobody's.\n"
+    "        head=\n"
+    "        eval \"head=\\$head_$i\"\n"
+    "        if [ \"$number\" = asked ]; then\n"
+    "            found=$(printf '%s\\n' \"$jobs\" | sed -n \"/|$id\\.$i\\$/{s/|.*//p;q;}\")\n"
+    "            if [ -n \"$found\" ]; then\n"
+    "                number=$found\n"
+    "                eval \"job_$i=$found\"\n"
+    "            elif kill -0 \"$head\" 2>/dev/null; then\n"
+    "                number=\n"
+    "            else\n"
+    "                [ ! -s \"$HOP_DIR/salloc.$i\" ] || tail -n 1 \"$HOP_DIR/salloc.$i\" >>\"$HOP_DIR/out.$i\"\n"
+    "            fi\n"
+    "        elif [ -n \"$number\" ] && [ -n \"$head\" ] && ! kill -0 \"$head\" 2>/dev/null; then\n"
+    "            in_time scancel \"$number\" 2>/dev/null\n"
+    "        fi\n"
     "        if [ -n \"$number\" ]; then\n"
     "            state=$(printf '%s\\n' \"$jobs\" | sed -n \"/^$number|/{s///;s/|[^|]*\\$//p;q;}\")\n"
     "            with \"$i\" look_after\n"
@@ -435,6 +466,7 @@ static const char body[] =
     "    leave_if_caught\n"
     "    end_line\n"
     "    if [ \"$n_done\" -ge \"$n_visits\" ]; then\n"
+    "        [ -z \"$any_head\" ] || cancel\n"
     "        rm -rf \"$HOP_DIR\"\n"
     "        return 0\n"
     "    fi\n"
@@ -553,11 +585,12 @@ static void
 add_workers(const struct hop_emit_in *in, const size_t *first, struct hop_str *out)
 {
     const struct hop_worker *w;
+    bool any_head = false;
     size_t i, k;
 
     hop_str_addf(out, "\nn_jobs=%zu\n", first[in->workers->n]);
     hop_str_add(out, "# with JOB FUNCTION: FUNCTION with the options for sbatch; $name of its "
-                     "worker, whose\n# $n_slots jobs are number $from and up.\n"
+                     "worker, whose\n# $n_slots jobs are number $from and up; $at_head: its pilots run here.\n"
                      "with() {\n    i=$1\n    shift\n    case $i in\n");
     for (i = 0; i < in->workers->n; i++) {
         w = &in->workers->v[i];
@@ -566,12 +599,15 @@ add_workers(const struct hop_emit_in *in, const size_t *first, struct hop_str *o
             hop_str_addf(out, "%s%zu", k > first[i] ? " | " : "", k);
         hop_str_add(out, ")\n        name=");
         hop_str_quote(out, w->name);
-        hop_str_addf(out, " from=%zu n_slots=%zu\n        set -- \"$@\"", first[i],
-                     first[i + 1] - first[i]);
+        hop_str_addf(out, " from=%zu n_slots=%zu at_head=%s\n        set -- \"$@\"", first[i],
+                     first[i + 1] - first[i], w->srun ? "1" : "");
+        any_head = any_head || w->srun;
         add_options(w, out);
         hop_str_add(out, "\n        ;;\n");
     }
     hop_str_add(out, "    esac\n    \"$@\"\n}\n");
+    hop_str_addf(out, "any_head=%s\n%s", any_head ? "1" : "",
+                 any_head ? "for tool in salloc srun; do need $tool; done\n" : "");
 }
 
 static int
@@ -641,7 +677,7 @@ emit(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
         return HOP_ENOMEM;
     }
     hop_str_add(out, "#!/bin/sh\n# Made by hop-schedule, for Slurm; RUN lies on a folder that all "
-                     "nodes share.\n# End it and start it again as you like: what is done is "
+                     "nodes share,\n# but for those of workers with \"srun\".\n# End it and start it again as you like: what is done is "
                      "skipped.\n");
     hop_script_begin(in, cells.n, out);
     hop_str_add(out, head);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "schedule/reach.h"
+
 const struct hop_emitter *const hop_emitters[] = {&hop_emitter_json, &hop_emitter_plan,
                                                  &hop_emitter_lines, &hop_emitter_sh,
                                                  &hop_emitter_make, &hop_emitter_slurm, NULL};
@@ -88,6 +90,19 @@ add_ssh(const struct hop_worker *w, const char *remote, struct hop_str *s)
     add_word(s, hop_str_quote_line, remote);
 }
 
+static void
+add_srun(const struct hop_worker *w, struct hop_str *s)
+{
+    struct hop_words words = {0};
+    size_t i;
+
+    hop_reach_srun(w, &words);
+    for (i = 0; i < words.n; i++)
+        add_word(s, hop_str_quote_line, words.v[i]);
+    s->is_oom = s->is_oom || words.is_oom;
+    hop_words_clear(&words);
+}
+
 void
 hop_emit_host(const struct hop_worker *w, struct hop_str *s)
 {
@@ -128,6 +143,8 @@ hop_emit_visit(const struct hop_emit_in *in, const struct hop_sched_visit *v, st
         add_filter(in, v, hop_str_quote, &remote);
         add_ssh(w, hop_str_c(&remote), &s);
     } else {
+        if (w->srun)
+            add_srun(w, &s);
         add_filter(in, v, hop_str_quote_line, &s);
     }
     hop_str_add(out, hop_str_c(&s));

@@ -43,7 +43,7 @@ int hop_emitter_find(const char *name, const struct hop_emitter **out, struct ho
 int hop_emit_plan(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_emit_visit - the whole command of one visit, on one line, every word quoted: hop-visit here,
- * with hop-train or hop-eval here or behind ssh as its filter. $HOP_NL must hold a newline. */
+ * with hop-train or hop-eval here or behind ssh or srun as its filter. $HOP_NL must hold a newline. */
 void hop_emit_visit(const struct hop_emit_in *in, const struct hop_sched_visit *v,
                     struct hop_str *out);
 

@@ -100,7 +100,7 @@ take_answer(struct hop_far *f, struct hop_many_job *job)
     struct hop_err e = {0};
     const char *s = hop_str_c(&job->out), *end;
 
-    f->is_reached = !job->is_late && (job->status == 0 || (!f->worker->ssh && job->status < 128));
+    f->is_reached = !job->is_late && (job->status == 0 || (!hop_worker_is_far(f->worker) && job->status < 128));
     if (job->is_late)
         hop_str_add(&f->why, "no answer in time");
     else if (job->status)

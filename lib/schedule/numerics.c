@@ -87,7 +87,7 @@ expect(const struct hop_worker *w, const char *device, const char *precision, st
 static bool
 are_alike(const struct hop_worker *a, const struct hop_worker *b)
 {
-    return a->ssh == NULL && b->ssh == NULL && !a->device == !b->device &&
+    return !hop_worker_is_far(a) && !hop_worker_is_far(b) && !a->device == !b->device &&
            (!a->device || !strcmp(a->device, b->device)) && !a->path == !b->path &&
            (!a->path || !strcmp(a->path, b->path)) && !a->precision == !b->precision &&
            (!a->precision || !strcmp(a->precision, b->precision));

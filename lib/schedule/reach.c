@@ -88,6 +88,30 @@ hop_reach_ssh(const struct hop_worker *w, int timeout_s, struct hop_words *out)
         hop_words_add(out, hop_json_str(hop_json_at(w->ssh, i)));
 }
 
+void
+hop_reach_srun(const struct hop_worker *w, struct hop_words *out)
+{
+    size_t i;
+
+    hop_words_add(out, "env");
+    hop_words_add(out, "SLURM_EXIT_ERROR=75");
+    hop_words_add(out, "srun");
+    hop_words_add(out, "--quiet");
+    hop_words_add(out, "--nodes=1");
+    hop_words_add(out, "--ntasks=1");
+    /* Beside what a step that was killed has not yet given back: who trains is ours to know. */
+    hop_words_add(out, "--overlap");
+    /* The current folder may be none over there, and srun would say so each time. */
+    if (w->folder && w->folder[0] == '/')
+        hop_words_add(out, "--chdir=/");
+    if (w->node)
+        hop_words_addf(out, "--nodelist=%s", w->node);
+    if (w->gres)
+        hop_words_addf(out, "--gres=%s", w->gres);
+    for (i = 0; i < hop_json_len(w->srun); i++)
+        hop_words_add(out, hop_json_str(hop_json_at(w->srun, i)));
+}
+
 int
 hop_reach(const struct hop_worker *w, int timeout_s, const struct hop_words *words,
           struct hop_words *out, struct hop_err *e)
@@ -97,6 +121,8 @@ hop_reach(const struct hop_worker *w, int timeout_s, const struct hop_words *wor
     int rc;
 
     if (!w->ssh) {
+        if (w->srun)
+            hop_reach_srun(w, out);
         for (i = 0; i < words->n; i++)
             hop_words_add(out, words->v[i]);
         return hop_words_check(out, e);

@@ -1,4 +1,4 @@
-/* reach - how a command gets to a worker: as it is on this machine, else through ssh. */
+/* reach - how a command gets to a worker: as it is on this machine, else through ssh or srun. */
 #ifndef HOP_SCHEDULE_REACH_H
 #define HOP_SCHEDULE_REACH_H
 
@@ -24,8 +24,14 @@ void hop_words_clear(struct hop_words *w);
  * would ask fails instead. */
 void hop_reach_ssh(const struct hop_worker *w, int timeout_s, struct hop_words *out);
 
-/* hop_reach - the command `words` on worker w: the same words where it has no "ssh"; else ssh, and
- * all of them, quoted, as the one word that the shell over there reads back. */
+/* hop_reach_srun - the words before a command that run it as one task on the node of a worker with
+ * "srun": in the job that we are in, else in a job of its own. Standard input and output go through as
+ * they are. What goes wrong with Slurm, not with the command, is exit 75: try again. */
+void hop_reach_srun(const struct hop_worker *w, struct hop_words *out);
+
+/* hop_reach - the command `words` on worker w: the same words where it is this machine; with "srun"
+ * the words of that before them; else ssh, and all of them, quoted, as the one word that the shell over
+ * there reads back. */
 int hop_reach(const struct hop_worker *w, int timeout_s, const struct hop_words *words,
               struct hop_words *out, struct hop_err *e) HOP_MUSTUSE;
 

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "schedule/plan.h"
 
-static const char known_keys[] = "name, ssh, device, precision, keep, folder, path, shards, slots, "
+static const char known_keys[] = "name, ssh, srun, device, precision, keep, folder, path, shards, slots, "
                                  "speed, bytes_per_s, node, gres, sbatch";
 
 /* Every element a string? */
@@ -32,7 +32,7 @@ check_keys(const struct hop_json *j, const char *where, struct hop_err *e)
 {
     static const char *const known[] = {"name",        "ssh",    "device", "precision", "keep", "folder",
                                         "path",        "shards", "slots",  "speed",     "hop",  "probe",
-                                        "bytes_per_s", "node",   "gres",   "sbatch"};
+                                        "bytes_per_s", "node",   "gres",   "sbatch",    "srun"};
     void *it;
     size_t i;
 
@@ -63,6 +63,28 @@ check_ssh(const struct hop_json *ssh, const char *where, struct hop_err *e)
                     hop_json_kind_name(ssh));
 }
 
+static int
+check_slurm(const struct hop_worker *w, const char *where, struct hop_err *e)
+{
+    if (w->sbatch && !are_texts(w->sbatch))
+        return hop_fail(e, HOP_EFORMAT, where, "[\"--partition=gpu\",\"--time=60\"]",
+                        "\"sbatch\" is %s, should be an array of strings",
+                        hop_json_kind_name(w->sbatch));
+    if (w->srun && !are_texts(w->srun))
+        return hop_fail(e, HOP_EFORMAT, where, "[] for no options",
+                        "\"srun\" is %s, should be an array of strings",
+                        hop_json_kind_name(w->srun));
+    if (w->srun && w->ssh)
+        return hop_fail(e, HOP_EFORMAT, where, "one of them", "both \"ssh\" and \"srun\"");
+    return HOP_OK;
+}
+
+bool
+hop_worker_is_far(const struct hop_worker *w)
+{
+    return w->ssh || w->srun;
+}
+
 /* Slots, speed and link of the worker in j. */
 static int
 check_speeds(const struct hop_json *j, const char *where, struct hop_worker *w, struct hop_err *e)
@@ -70,7 +92,7 @@ check_speeds(const struct hop_json *j, const char *where, struct hop_worker *w, 
     int rc;
 
     w->n_slots = 1;
-    w->bytes_per_s = w->ssh ? 1e8 : 0;
+    w->bytes_per_s = hop_worker_is_far(w) ? 1e8 : 0;
     if ((rc = hop_json_get_int(j, "slots", false, 1, HOP_MAX_WORKER_SLOTS, where, &w->n_slots,
                                e)) ||
         (rc = hop_json_get_real(j, "speed", false, 1e-6, 1e6, where, &w->speed, e)))
@@ -114,6 +136,7 @@ add_worker(struct hop_workers *w, size_t *cap, struct hop_json *take, const char
     one.fast = hop_json_str(hop_json_get(hop_json_get(take, "probe"), "fast"));
     one.ssh = hop_json_get(take, "ssh");
     one.shards = hop_json_get(take, "shards");
+    one.srun = hop_json_get(take, "srun");
     one.sbatch = hop_json_get(take, "sbatch");
     if ((rc = check_ssh(one.ssh, where, e)))
         return rc;
@@ -121,11 +144,7 @@ add_worker(struct hop_workers *w, size_t *cap, struct hop_json *take, const char
         return hop_fail(e, HOP_EFORMAT, where, NULL,
                         "\"shards\" is %s, should be an array of strings",
                         hop_json_kind_name(one.shards));
-    if (one.sbatch && !are_texts(one.sbatch))
-        return hop_fail(e, HOP_EFORMAT, where, "[\"--partition=gpu\",\"--time=60\"]",
-                        "\"sbatch\" is %s, should be an array of strings",
-                        hop_json_kind_name(one.sbatch));
-    if ((rc = check_speeds(take, where, &one, e)))
+    if ((rc = check_slurm(&one, where, e)) || (rc = check_speeds(take, where, &one, e)))
         return rc;
     if (!*one.name)
         return hop_fail(e, HOP_EFORMAT, where, NULL, "\"name\" is empty");
@@ -269,11 +288,11 @@ check_file(const struct hop_worker *w, const struct hop_shard_ref *s, size_t n,
     struct hop_str path = {0};
     int rc;
 
-    hop_str_addf(&path, "%s/%s.safetensors", w->folder && !w->ssh ? w->folder : data_dir, s->name);
+    hop_str_addf(&path, "%s/%s.safetensors", w->folder && !hop_worker_is_far(w) ? w->folder : data_dir, s->name);
     rc = hop_str_check(&path, e);
     if (!rc && access(path.s, R_OK) == 0)
         rc = check_shard(path.s, s, n, e);
-    else if (!rc && !w->ssh)
+    else if (!rc && !hop_worker_is_far(w))
         rc = hop_fail_errno(e, path.s, NULL, "worker %s cannot read this shard", w->name);
     hop_str_clear(&path);
     return rc;

@@ -4,6 +4,7 @@
  * per worker:
  *   name    needed, unique
  *   ssh     "user@host" or ["-p","2222","user@host"]: how to get there; absent = this machine
+ *   srun    ["--mem=4G"], options or none: through Slurm's srun; absent = not. Not with ssh
  *   device  what its hop-train is given as --device; absent = none given
  *   precision  what its hop-train and hop-eval are given as --precision; absent = none given
  *   keep    what its hop-train is given as --keep; absent = none given
@@ -14,8 +15,8 @@
  *   slots   visits at a time; absent = 1
  *   speed   relative to the others, where visits have not told yet; absent = 1
  *   bytes_per_s  of the way of models to it and back; absent = not reckoned (ssh: 1e8)
- *   node    the Slurm node that its jobs are pinned to; absent = any
- *   gres    what its jobs ask Slurm for, like gpu:1; absent = nothing
+ *   node    the Slurm node that its jobs (and steps) are pinned to; absent = any
+ *   gres    what these ask Slurm for, like gpu:1; absent = nothing
  *   sbatch  ["--partition=gpu"]: more options for its jobs
  *   probe   what `hop-schedule probe` found out about it: for people; but for the fingerprints
  *           (numerics.h) not read
@@ -23,6 +24,7 @@
 #ifndef HOP_SCHEDULE_WORKERS_H
 #define HOP_SCHEDULE_WORKERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
@@ -34,6 +36,7 @@ struct hop_worker {
     const char *node, *gres;                   /* or NULL */
     const char *fingerprint, *fast;            /* of its probe, or NULL */
     const struct hop_json *ssh;                /* a string, an array of strings, or NULL */
+    const struct hop_json *srun;               /* an array of strings, or NULL */
     const struct hop_json *sbatch;             /* an array of strings, or NULL */
     const struct hop_json *shards;             /* an array of strings, or NULL */
     int64_t n_slots;
@@ -51,6 +54,10 @@ struct hop_workers {
  * two workers of one name, unknown keys. */
 int hop_workers_read(const char *text, struct hop_workers *w, struct hop_err *e) HOP_MUSTUSE;
 void hop_workers_clear(struct hop_workers *w);
+
+/* hop_worker_is_far - is it elsewhere, its files not to be looked at from here, and do models travel to
+ * it through the command that gets there? */
+bool hop_worker_is_far(const struct hop_worker *w);
 
 /* hop_workers_find - index of the worker called `name`, or -1. */
 long hop_workers_find(const struct hop_workers *w, const char *name);
