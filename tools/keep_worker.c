@@ -79,7 +79,8 @@ conclude(struct call *c, int rc, struct hop_err *e)
 {
     if (rc && c->turn.is_over)
         return hop_err_exit(e); /* nobody listens */
-    if (rc == HOP_EIO && !strcmp(e->where, "stdout") && tool_is_unread(c->fds[OUT]))
+    if ((rc == HOP_EBUSY || (rc == HOP_EIO && !strcmp(e->where, "stdout"))) &&
+        tool_is_unread(c->fds[OUT]))
         return 128 + SIGPIPE;
     close_fd(&c->fds[IN]);
     /* As at a process's end: some file systems tell only now. */
