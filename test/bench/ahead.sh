@@ -1,10 +1,10 @@
 #!/bin/bash
 # What a hop over a slow link costs: two workers behind real sshds of this machine, each over a link of
 # BENCH_BYTES_PER_S (12500000: 100 Mbit/s each way) and BENCH_DELAY_MS (5), models of 9.5 MB, BENCH_CONFIGS
-# (6) of them, visits of BENCH_PASSES passes (4) on 2000 examples, device cpu; with --send-ahead 0, 1, 2.
-# idle_frac: the part of the two workers' time in which hop-train did not train, by its own wall_s. The
-# ends are left out: from the first to the last moment at which all workers had something to do cannot
-# be told from outside, so it is from the script's start to its end. JSON lines.
+# (6) of them, visits of BENCH_PASSES passes (8) on 2000 examples, device cpu; with --send-ahead 0, 1, 2.
+# idle_frac: the part of the two workers' time, from the script's start to its end, in which hop-train
+# did not train, by its own wall_s. So the first model's way there and the last one's way back are in
+# it whatever is sent ahead. JSON lines.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 cd "$(dirname "$0")/../.." || exit 1
 build=$(cd "${HOP_BUILD:-build}" && pwd) || exit 1
@@ -18,7 +18,7 @@ XDG_RUNTIME_DIR=$dir/locks
 export PATH HOP_SHARE XDG_RUNTIME_DIR
 trap 'stop_hosts "$dir"; rm -rf "$dir"' EXIT
 mkdir -m 700 "$dir/locks" && cd "$dir" || exit 1
-rate=${BENCH_BYTES_PER_S:-12500000} delay=${BENCH_DELAY_MS:-5} passes=${BENCH_PASSES:-4} configs=${BENCH_CONFIGS:-6}
+rate=${BENCH_BYTES_PER_S:-12500000} delay=${BENCH_DELAY_MS:-5} passes=${BENCH_PASSES:-8} configs=${BENCH_CONFIGS:-6}
 
 # Pictures of noise, as MNIST's files have them.
 examples=4000
