@@ -478,9 +478,49 @@ END
     printf '%s\n' "train-000 near" "train-001 near" "train-002 far away" "val-000 far away" "val-001 far away" | diff - got
     sed 's/"shards":\["train-000",/"shards":[/; s/"shards":\[\]/"shards":["train-000"]/' workers >remote
     schedule --workers remote --iterations 1 --run run --device cpu --as sh <configs.jsonl >script.sh
-    grep -qF -- "--worker ssh -- ssh -o BatchMode=yes -o ServerAliveInterval=15 \${HOP_SSH:+-o \"ControlPath=\$HOP_SSH\"} '-p' 2222 me@host '/opt/hop/hop-train --shard '\\''/my data/train-000.safetensors'\\'' --device cpu --worker ssh'" script.sh
+    grep -qF -- "--worker ssh -- ssh -o BatchMode=yes -o ServerAliveInterval=15 \${HOP_SSH:+-o \"ControlPath=\$HOP_SSH\"} '-p' 2222 me@host '/opt/hop/hop-train --shard '\\''/my data/train-000.safetensors'\\'' --device cpu --worker ssh --turn " script.sh
     grep -qF -- "-- $HOP_BUILD/bin/hop-train --shard $PWD/far/train-002.safetensors --device cpu --worker 'far away'" script.sh
     grep -qF -- "-- hop-train --shard data/train-001.safetensors --device ref --worker near" script.sh
+}
+
+@test "--send-ahead: over ssh by default, with a turn for each run and worker; not with barriers" {
+    cat >workers <<END
+{"name":"here","shards":["train-001","train-002","val-000","val-001"]}
+{"name":"it's there","ssh":"host","slots":2,"shards":["train-000"]}
+END
+    # turns: which workers' commands have one, for how many
+    turns() { sed -n "s/.* --worker \([^ ]*\) .*--turn [0-9a-f]\{32\}:\([0-9]*\).*/\1 \2/p" | sort -u | xargs -d '\n'; }
+    make() { schedule --workers workers --iterations 1 --run "$run" --device cpu "$@" <configs.jsonl; }
+    run=run
+    make --as lines >lines
+    grep -v ' ssh ' lines >local_lines
+    [ "$(grep -c turn local_lines)" -eq 0 ]
+    [ "$(grep -c ' ssh ' lines)" -eq "$(grep -c ':2' lines)" ]
+    # another run's are others
+    run=other
+    make --as lines | grep -o 'turn [0-9a-f:]*' | sort -u >others
+    grep -o 'turn [0-9a-f:]*' lines | sort -u >own
+    [ "$(cat own others | sort -u | wc -l)" -eq 2 ]
+    run=run
+    for more in "--send-ahead 0" "--policy round-robin"; do
+        make --as sh $more >script
+        [ "$(grep -c -- --turn script)" -eq 0 ]
+    done
+    make --as sh --send-ahead 1 >script
+    grep -qx "worker 0 1 1 ' .*' here" script
+    grep -q "^worker 1 2 2 ' .*' 'it'" script
+    sed 's/"slots":2/&,"send_ahead":3/' workers >more && mv more workers
+    make --as sh >script
+    grep -qx "worker 0 1 0 ' ' here" script
+    grep -q "^worker 1 2 6 ' .*' 'it'" script
+    # make: what follows in a slot needs the one before the one before
+    sed -i 's/,"slots":2,"send_ahead":3//; s/"ssh":"host",//' workers
+    for n in 0 1; do make --as make --send-ahead $n >make.$n; done
+    firsts() { grep -c '^v[0-9]*: begin$' "$1"; }
+    [ "$(firsts make.1)" -ge "$(firsts make.0)" ]
+    [ "$(grep -o '^v[0-9]*:.*' make.1 | wc -w)" -lt "$(grep -o '^v[0-9]*:.*' make.0 | wc -w)" ]
+    run_err 2 'send-ahead' schedule --workers workers --send-ahead 9
+    bad_workers 'workers:1: "send_ahead" 9 is out of range' '{"name":"a","send_ahead":9}'
 }
 
 # bad_workers PATTERN LINE...

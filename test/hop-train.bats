@@ -154,6 +154,90 @@ history()
     cmp <(tensors next) <(tensors free)
 }
 
+# held FILE: does somebody hold this lock?
+held()
+{
+    [ -e "$1" ] && ! flock -n "$1" true
+}
+
+# until_ COMMAND...: wait for it to be true
+until_()
+{
+    for _ in $(seq 1000); do
+        if "$@"; then return 0; fi
+        sleep 0.02
+    done
+    return 1
+}
+
+@test "--turn: all is read before the wait, the slot is nobody's meanwhile, and the turn goes before the result" {
+    export XDG_RUNTIME_DIR=$PWD/rt
+    mkdir -m 700 rt rt/hop
+    hop-train -q --device ref --shard "$D/data/train-000.safetensors" <m0 >plain
+    # a model that no pipe holds
+    jq '.config.layers[1].config.filters = 512' "$D/net.json" >wide.json
+    echo '{"id":"w","model":"./wide.json","optimizer":"sgd","batch_size":16}' | hop-train --init >w0
+    [ "$(wc -c <w0)" -gt 500000 ]
+    for name in t t:2; do
+        mkfifo in out
+        exec 7>>rt/hop/turn-t.0
+        exec 8>>rt/hop/turn-t.1
+        flock 7
+        flock 8
+        hop-train -q --device ref --turn $name --shard "$D/data/train-000.safetensors" >out <in 7>&- 8>&- 3>&- &
+        pid=$!
+        exec 6<out
+        cat w0 >in # it is read whole, or this would not end
+        sleep 0.5
+        kill -0 $pid
+        # nothing is trained, no slot of the device held
+        [ "$(find rt/hop -name 'cpu.*' -exec flock -n {} true \; -print | wc -l)" -eq "$(find rt/hop -name 'cpu.*' | wc -l)" ]
+        if [ $name = t ]; then exec 7>&-; else exec 8>&-; fi
+        # it trains, and then waits for us to read: by then others have their turn
+        until_ [ "$(timeout 20 head -c 8 <&6 | wc -c)" -eq 8 ]
+        kill -0 $pid
+        flock -n "rt/hop/turn-t.$([ $name = t ] && echo 0 || echo 1)" true
+        cat <&6 >rest
+        wait $pid
+        exec 6<&- 7>&- 8>&-
+        rm in out
+    done
+    hop-train -q --device ref --turn t --shard "$D/data/train-000.safetensors" <m0 >turned
+    tensors plain >a
+    tensors turned | cmp - a
+    hop-eval -q --device ref --turn t --shard "$D/data/val-000.safetensors" <m0 | jq -e '.examples > 0'
+    for bad in '' ' ' a/b a: a:0 a:65 a:b $'a\n' "$(printf '%65s' '' | tr ' ' a)"; do
+        run_err 2 'turn' hop-train --turn "$bad" --shard "$D/data/train-000.safetensors" <m0
+        run_err 2 'turn' hop-eval --turn "$bad" --shard "$D/data/train-000.safetensors" <m0
+    done
+}
+
+@test "who waits or trains for nobody ends: its turn and its slot are free again" {
+    export XDG_RUNTIME_DIR=$PWD/rt
+    mkdir -m 700 rt rt/hop
+    exec 7>>rt/hop/turn-t.0
+    flock 7
+    mkfifo out
+    hop-train -q --device ref --turn t --shard "$D/data/train-000.safetensors" <m0 >out 7>&- 3>&- &
+    pid=$!
+    exec 6<out 6<&-
+    status=0
+    wait $pid || status=$?
+    [ $status -eq 141 ]
+    exec 7>&-
+    # in the middle of what would take minutes
+    hop-train -q --device ref --turn t --passes 1000000 --shard "$D/data/train-000.safetensors" <m0 >out 3>&- &
+    pid=$!
+    exec 6<out
+    until_ held rt/hop/cpu.0
+    exec 6<&-
+    status=0
+    wait $pid || status=$?
+    [ $status -eq 141 ]
+    flock -n rt/hop/turn-t.0 true
+    flock -n rt/hop/cpu.0 true
+}
+
 @test "--measure: how many side by side pay, as a worker that hop-schedule takes" {
     export HOP_PLUGINS=$HOP_BUILD/test/plugin
     for device in ref cuda; do

@@ -449,6 +449,32 @@ busy() { [ -n "$(find /proc/"$(worker)"/fd -lname "*/rt/hop/cpu.*" 2>/dev/null)"
     same m1 m2
 }
 
+@test "--turn: one whose turn others have is passed by, and comes when they have trained" {
+    export XDG_RUNTIME_DIR=$PWD/rt
+    [ "$(all_slots)" -ge 2 ] || skip "one slot"
+    warm -d ref -s "$S" <m0 >m1
+    # the first trains for as long as somebody reads its result
+    mkfifo endless
+    hop-train -q --keep 60s -d ref --turn t --passes 1000000 -s "$S" <m0 >endless 3>&- &
+    first=$!
+    exec 6<endless
+    took_turn() { [ -e rt/hop/turn-t.0 ] && ! flock -n rt/hop/turn-t.0 true; }
+    until_true took_turn
+    (hop-train -q --keep 60s -d ref --turn t -s "$S" <m0 >m2; echo done >second) 3>&- 6<&- &
+    for k in 1 2; do
+        timeout 60 hop-train -q --keep 60s -d ref --turn u -s "$S" <m0 >m3
+        same m1 m3
+    done
+    sleep 0.3
+    [ ! -e second ]
+    exec 6<&-
+    status=0
+    wait $first || status=$?
+    [ $status -eq 141 ]
+    until_true [ -e second ]
+    same m1 m2
+}
+
 @test "the worker holds nothing of its first caller's" {
     exec 9>lock
     flock 9

@@ -93,6 +93,52 @@ END
     [ "$(jq -r 'select(.hop == "train/1" and .worker == "there") | .shard' mixed/log.jsonl | sort -u)" = train-001 ]
 }
 
+# The next model is there before the one before it has been trained: with the worker's turn in our
+# hands nothing trains, and as many hop-trains as slots and one for each wait over there.
+@test "the next model is sent while the current one trains, one more than slots and no more; no other bytes" {
+    sed -i '1d; s/"shards":\[[^]]*\]/"shards":["train-000","train-001","train-002","val-000","val-001"]/' workers
+    cp data/*.safetensors "remote shards/"
+    n_there() { # processes behind sshd that train
+        local p n=0
+        for p in $(pgrep -x hop-train); do
+            case $(tr '\0' ' ' 2>/dev/null <"/proc/$p/cmdline") in *"$PWD/remote shards"*) n=$((n + 1)) ;; esac
+        done
+        echo $n
+    }
+    mkdir -p "$XDG_RUNTIME_DIR/hop"
+    for engine in parallel make; do
+        for ahead in 0 1; do
+            run=run.$engine.$ahead
+            turn=$(hop-run --dry-run -q -o $run --data data --workers workers --send-ahead 1 grid space.json |
+                grep -o 'turn [0-9a-f]*' | sort -u | tr ' ' -)
+            [ "$(wc -w <<<"$turn")" -eq 1 ]
+            exec 7>>"$XDG_RUNTIME_DIR/hop/$turn.0"
+            flock 7
+            [ $ahead = 1 ] || exec 7>&- # no turns are taken then
+            HOP_PROGRESS=0 hop-run -q -o $run --data data --workers workers --engine $engine --send-ahead $ahead grid space.json >$run.out 7>&- 3>&- &
+            pid=$!
+            if [ $ahead = 1 ]; then
+                for _ in $(seq 500); do
+                    n=$(n_there)
+                    [ "$n" -lt 2 ] || break
+                    sleep 0.05
+                done
+                [ "$n" -eq 2 ]
+                sleep 0.5
+                [ "$(n_there)" -eq 2 ]
+                [ "$(grep -c '"train/1"' $run/log.jsonl)" -eq 0 ]
+                exec 7>&-
+            fi
+            wait $pid
+            no_leftovers $run
+        done
+        same_tensors run.$engine.0 run.$engine.1
+    done
+    hop-run -q -o all_local --data data --workers 2 --device ref grid space.json
+    same_tensors all_local run.parallel.1
+    same_tensors all_local run.make.1
+}
+
 @test "a host that does not answer: exit 75, nothing lost, and it goes on when it does" {
     sed 's/"-p","[0-9]*"/"-p","1"/' workers >dead
     run --separate-stderr -75 hop-run -q -o run --data data --workers dead --device ref --retries 0 grid space.json
@@ -111,7 +157,7 @@ END
 }
 
 @test "an ssh that is killed in the middle of a visit leaves nothing half-done" {
-    sed -i 's/"model"/"passes": 1000, "model"/' space.json
+    sed -i 's/"model"/"passes": 5000, "model"/' space.json
     hop-run -q -o run --data data --workers workers --device ref grid space.json 3>&- &
     pid=$!
     n_kills=0

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/slot.h"
 #include "base/str.h"
 #include "engine/plugin.h"
 #include "tool.h"
@@ -106,6 +107,38 @@ tool_devices_init(void)
     hop_plugins_ask(cudnn_dirs);
     if ((plans_path = tool_env("HOP_GPU_PLANS")))
         hop_plugins_plans(read_plans(plans_path), on_plan);
+}
+
+const char *
+tool_lock_dir(void)
+{
+    static struct hop_str s;
+    const char *dir = tool_env("XDG_RUNTIME_DIR");
+
+    if (!s.n && dir)
+        hop_str_addf(&s, "%s/hop", dir);
+    else if (!s.n)
+        hop_str_addf(&s, "/tmp/hop-%ld", (long)geteuid());
+    return hop_str_c(&s);
+}
+
+static bool
+is_read(void *arg)
+{
+    (void)arg;
+    return !tool_is_unread(STDOUT_FILENO);
+}
+
+void
+tool_turn_wait(const char *turn)
+{
+    struct hop_turn t;
+    struct hop_err e = {0};
+    int k, fd; /* stays open */
+
+    if (hop_turn_parse(turn, "--turn", &t, &e) ||
+        (t.n && hop_slot_take(tool_lock_dir(), t.lock, t.n, is_read, NULL, &k, &fd, &e)))
+        tool_die(&e);
 }
 
 void

@@ -18,6 +18,13 @@ void tool_devices_init(void);
 int tool_device_slots(const struct hop_device_ops *ops, int index, int64_t n_threads, char *name,
                       size_t size);
 
+/* tool_lock_dir - the folder of turns and slots (base/slot.h): XDG_RUNTIME_DIR/hop, else /tmp/hop-UID. */
+const char *tool_lock_dir(void);
+
+/* tool_turn_wait - wait for a turn, "NAME:N" or NULL (hop_turn_parse), and have it until the process
+ * ends. Dies on errors, and when standard output has no reader any more. */
+void tool_turn_wait(const char *turn);
+
 /* tool_devices_share - this process will use a GPU from several threads: called before it does, and
  * while there is one thread. */
 void tool_devices_share(void);

@@ -17,7 +17,7 @@
 
 static struct {
     struct hop_opt_list shards;
-    const char *device, *precision, *worker, *model, *metrics;
+    const char *device, *precision, *worker, *model, *metrics, *turn;
     int64_t threads, top, batch;
     bool want_predict, want_confusion;
 } a = {.device = "auto", .precision = "fp32", .threads = 1, .top = 1, .batch = 128};
@@ -41,6 +41,7 @@ static struct hop_opt options[] = {
     {"batch", 0, HOP_OPT_INT, &a.batch, "N", "examples at a time; changes memory only (128)", 1,
      65536, false},
     {"worker", 0, HOP_OPT_STR, &a.worker, "NAME", "name to put into the eval/1 line", 0, 0, false},
+    {"turn", 0, HOP_OPT_STR, &a.turn, "NAME[:N]", "as hop-train's", 0, 0, false},
     TOOL_COMMON_OPTIONS};
 
 static void
@@ -236,6 +237,7 @@ main(int argc, char **argv)
                                           : hop_model_read(STDIN_FILENO, where, &m, &e),
           &e);
     check(hop_training_load(&m, where, &t, &e), &e);
+    tool_turn_wait(a.turn);
     if (a.want_predict)
         predict(argc - 1, argv + 1, where, &m, &t);
     else

@@ -52,6 +52,8 @@ options:
       --best METRIC           keep each config's best state by METRIC in RUN/best
                               (val: its accuracy, or loss); none = do not
       --retries N             try a visit again that asks for it (3)
+      --send-ahead N          models sent to each slot while it trains (1 over ssh,
+                              else 0)
       --halt WHEN             when a visit fails: never, soon or now (never)
       --nets DIR              where nets are found by name
       --json                  status as a line of JSON
@@ -141,7 +143,7 @@ while [ $# -gt 0 ]; do
     -d) option=--device ;;
     esac
     case $option in
-    --output | --data | --workers | --engine | --device | --precision | --keep | --eval-every | --best | --order | --policy | --retries | --halt | --nets)
+    --output | --data | --workers | --engine | --device | --precision | --keep | --eval-every | --best | --order | --policy | --retries | --halt | --send-ahead | --nets)
         [ $# -ge 2 ] || die 2 "$shown: needs a value (see --help)"
         value=$2
         shift 2
@@ -169,7 +171,7 @@ while [ $# -gt 0 ]; do
         [ "$value" = 0 ] || every=$value
         ;;
     --best) best=$value ;;
-    --workers | --device | --precision | --keep | --order | --policy | --retries | --halt | --nets)
+    --workers | --device | --precision | --keep | --order | --policy | --retries | --halt | --send-ahead | --nets)
         plan="$plan $option=$(quote "$value")"
         ;;
     --eval-train | --same-fingerprint) plan="$plan $option" ;;

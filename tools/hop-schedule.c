@@ -16,9 +16,9 @@
 static struct {
     const char *data, *workers, *run, *order, *policy, *replay, *as, *device, *precision, *keep, *nets, *halt,
         *timeout;
-    int64_t iterations, ahead, eval_every, retries, seed, examples;
+    int64_t iterations, ahead, eval_every, retries, seed, examples, send_ahead;
     bool want_eval_train, is_simulated, is_same_fingerprint;
-} a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .retries = 3, .seed = 1, .halt = "never",
+} a = {.order = "cyclic", .policy = "auto", .as = "json", .eval_every = 1, .send_ahead = -1, .retries = 3, .seed = 1, .halt = "never",
        .examples = 50000};
 
 /* Seconds of a visit besides its examples: processes, reading and writing the model. */
@@ -60,6 +60,8 @@ static struct hop_opt rows[] = {
      0, false},
     {"same-fingerprint", 0, HOP_OPT_FLAG, &a.is_same_fingerprint, NULL,
      "refuse workers whose numbers differ in their bits", 0, 0, false},
+    {"send-ahead", 0, HOP_OPT_INT, &a.send_ahead, "N",
+     "models sent to each slot while it trains (1 over ssh, else 0)", 0, HOP_MAX_SEND_AHEAD, false},
     {"keep", 0, HOP_OPT_STR, &a.keep, "TIME", "hop-train's --keep for workers that name none", 0, 0,
      false},
     {"nets", 0, HOP_OPT_STR, &a.nets, "DIR", "where nets are found by name", 0, 0, false},
@@ -130,6 +132,20 @@ find_policy(void)
     return &hop_policy_file;
 }
 
+/* Where the run folder lies, or will. */
+static char *
+run_id(void)
+{
+    char *path = realpath(a.run, NULL), *here = path ? NULL : realpath(".", NULL);
+    struct hop_str s = {0};
+
+    if (path)
+        return path;
+    hop_str_addf(&s, "%s/%s", *a.run == '/' || !here ? "" : here, a.run);
+    free(here);
+    return s.s;
+}
+
 static void
 print_plan(const struct tool_scene *s, const struct hop_policy *policy,
            const struct hop_sched *plan)
@@ -140,7 +156,10 @@ print_plan(const struct tool_scene *s, const struct hop_policy *policy,
     struct hop_emit_in emit = {.in = &s->in, .plan = plan, .tasks = &s->tasks,
                                .workers = &s->workers, .policy = policy->name, .run = a.run,
                                .data_dir = a.data, .device = a.device, .precision = a.precision, .keep = a.keep,
-                               .nets_dir = a.nets, .retries = a.retries, .halt = a.halt};
+                               .nets_dir = a.nets, .send_ahead = a.send_ahead, .retries = a.retries, .halt = a.halt};
+    char *id = a.run ? run_id() : NULL;
+
+    emit.run_id = id;
 
     if (s->visits)
         emit.policy = "replay";
@@ -151,6 +170,7 @@ print_plan(const struct tool_scene *s, const struct hop_policy *policy,
     check(hop_str_check(&out, &e), &e);
     tool_print(hop_str_c(&out));
     hop_str_clear(&out);
+    free(id);
 }
 
 int

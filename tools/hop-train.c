@@ -1,7 +1,8 @@
 /* hop-train - the filter that trains: model on stdin, one visit to one shard, model on stdout. */
+#include <signal.h>
 #include <unistd.h>
 
-#include "base/str.h"
+#include "base/slot.h"
 #include "devices.h"
 #include "dry_run.h"
 #include "keep.h"
@@ -27,6 +28,8 @@ static struct hop_opt options[] = {
     {"pin", 0, HOP_OPT_FLAG, &o.is_pinned, NULL, "keep to the processors of the slot taken", 0, 0,
      false},
     {"worker", 0, HOP_OPT_STR, &o.worker, "NAME", "name to put into the train/1 line", 0, 0, false},
+    {"turn", 0, HOP_OPT_STR, &o.turn, "NAME[:N]",
+     "having read all, wait until less than N (1) with that NAME train", 0, 0, false},
     {"nets", 0, HOP_OPT_STR, &o.nets, "DIR", "where nets are found by name", 0, 0, false},
     {"weights", 0, HOP_OPT_STR, &o.weights, "FILE",
      "with --init: start from these weights (the config's \"weights\")", 0, 0, false},
@@ -45,18 +48,6 @@ static struct hop_opt options[] = {
     {"probe", 0, HOP_OPT_FLAG, &is_probe, NULL,
      "print what this machine can train on; train nothing", 0, 0, false},
     TOOL_COMMON_OPTIONS};
-
-static const char *
-lock_dir(struct hop_str *s)
-{
-    const char *dir = tool_env("XDG_RUNTIME_DIR");
-
-    if (dir)
-        hop_str_addf(s, "%s/hop", dir);
-    else
-        hop_str_addf(s, "/tmp/hop-%ld", (long)geteuid());
-    return hop_str_c(s);
-}
 
 /* What it would take, or how many side by side pay; nothing is trained that stays. */
 static int
@@ -100,6 +91,11 @@ visit(int *status, struct hop_err *e)
 static void
 check_usage(int argc, char **argv)
 {
+    struct hop_turn turn;
+    struct hop_err e = {0};
+
+    if (hop_turn_parse(o.turn, "--turn", &turn, &e))
+        tool_die(&e);
     if (argc > 1)
         tool_usage(argv[1], "unexpected operand");
     if (is_stop && (o.shard || o.is_init || is_dry_run || is_measure || keep))
@@ -119,7 +115,6 @@ check_usage(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    struct hop_str dir = {0};
     struct hop_err e = {0};
     int rc, status = 0;
 
@@ -132,7 +127,7 @@ main(int argc, char **argv)
     tool_devices_init();
     if (is_probe)
         return tool_probe();
-    o.lock_dir = lock_dir(&dir);
+    o.lock_dir = tool_lock_dir();
     if (o.is_init)
         o.share_dir = tool_share_dir();
     if (is_stop) {
@@ -141,8 +136,9 @@ main(int argc, char **argv)
         o.device = o.device ? o.device : "auto";
         rc = is_dry_run || is_measure ? look(&e) : visit(&status, &e);
     }
+    if (rc == HOP_EBUSY && tool_is_unread(STDOUT_FILENO))
+        raise(SIGPIPE);
     if (rc)
         tool_die(&e);
-    hop_str_clear(&dir);
     return status ? status : tool_finish();
 }

@@ -37,6 +37,7 @@ keep_texts(struct train_options *o, const char **texts[KEEP_N_TEXTS])
     texts[2] = &o->precision;
     texts[3] = &o->worker;
     texts[4] = &o->lock_dir;
+    texts[5] = &o->turn;
 }
 
 /* ---- 1 the folder ---- */

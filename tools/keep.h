@@ -43,7 +43,7 @@ struct keep_reply {
 };
 
 /* keep_texts - addresses of the options' texts, in the order in which they are sent. */
-enum { KEEP_N_TEXTS = 5 };
+enum { KEEP_N_TEXTS = 6 };
 void keep_texts(struct train_options *o, const char **texts[KEEP_N_TEXTS]);
 
 /* keep_call - have a worker do this call, and start one where there is none. *status: its exit

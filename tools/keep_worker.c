@@ -73,22 +73,14 @@ close_fd(int *fd)
 
 /* ---- 1 a call, in a thread of its own ---- */
 
-/* Has whoever read our output gone? */
-static bool
-is_broken(int fd)
-{
-    struct pollfd p = {fd, POLLOUT, 0};
-
-    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
-}
-
 /* What the caller is to exit with; what there is to say is said. */
 static int
 conclude(struct call *c, int rc, struct hop_err *e)
 {
     if (rc && c->turn.is_over)
         return hop_err_exit(e); /* nobody listens */
-    if (rc == HOP_EIO && !strcmp(e->where, "stdout") && is_broken(c->fds[OUT]))
+    if ((rc == HOP_EBUSY || (rc == HOP_EIO && !strcmp(e->where, "stdout"))) &&
+        tool_is_unread(c->fds[OUT]))
         return 128 + SIGPIPE;
     close_fd(&c->fds[IN]);
     /* As at a process's end: some file systems tell only now. */
@@ -205,7 +197,7 @@ plan_take(struct train_place *p, const struct hop_model *m, const struct hop_pla
 static bool
 is_wanted(struct train_place *p)
 {
-    return !call_of(p)->turn.is_over;
+    return !call_of(p)->turn.is_over && !train_job_is_unread(p);
 }
 
 static void
@@ -234,7 +226,7 @@ training_give(struct train_place *p, struct hop_training *t, bool is_good)
 
 static const struct train_place warm_place = {
     input_take, training_take, shard_take,    enter,      plan_take, is_wanted,
-    plan_give,  leave,         shard_give,    training_give, input_give, NULL,
+    plan_give,  leave,         shard_give,    training_give, input_give, NULL, -1, 0,
 };
 
 /* ---- 3 the dispatcher ---- */
@@ -334,12 +326,15 @@ static bool
 start_thread(struct call *c)
 {
     struct keep_reply r = {KEEP_TAKEN, 0};
+    struct hop_err e = {0};
     struct stat st;
 
     c->place = warm_place;
     c->n_slots = count_slots(&c->request.options);
     c->is_file = fstat(c->fds[IN], &st) == 0 && S_ISREG(st.st_mode);
     c->request.voice.fd = c->fds[ERR];
+    if (hop_turn_parse(c->request.options.turn, "--turn", &c->turn.named, &e))
+        return false;
     turns_join(&c->worker->turns, &c->turn);
     if (c->is_file)
         turns_claim(&c->worker->turns, &c->turn);

@@ -1,6 +1,7 @@
 #include "tool.h"
 
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -292,6 +293,14 @@ tool_beside(const char *name)
     n_dir = (size_t)(strrchr(path, '/') - path);
     snprintf(path + n_dir, sizeof path - n_dir, "/%s", name);
     return access(path, X_OK) ? name : path;
+}
+
+bool
+tool_is_unread(int fd)
+{
+    struct pollfd p = {fd, 0, 0};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLHUP));
 }
 
 int

@@ -74,6 +74,9 @@ const char *tool_beside(const char *name);
  * OMP_..., CUDA_..., LD_...). "" when none is set, else 16 hex digits. */
 void tool_env_digest(char out[17]);
 
+/* tool_is_unread - is fd a pipe or a socket whose reader has gone? */
+bool tool_is_unread(int fd);
+
 /* tool_finish - close stdout and check it; returns the exit status for main. */
 int tool_finish(void);
 

@@ -97,6 +97,22 @@ train_job_spec(const struct train_options *o, const struct hop_training *t)
 
 /* ---- 2 the place of a process of its own ---- */
 
+struct cold {
+    struct train_place place; /* first: places are these */
+    int turn_fd, slot_fd;     /* between enter and leave; turn_fd -1: no turn */
+};
+
+bool
+train_job_is_unread(struct train_place *p)
+{
+    double now_s = hop_clock_s();
+
+    if (now_s - p->looked_s < 0.1)
+        return false;
+    p->looked_s = now_s;
+    return tool_is_unread(p->out_fd);
+}
+
 static int
 cold_input_take(struct train_place *p, int fd, struct hop_st_input **out, struct hop_err *e)
 {
@@ -131,12 +147,31 @@ cold_shard_take(struct train_place *p, const char *path, const struct hop_shard 
     return rc;
 }
 
+static bool
+cold_is_wanted(struct train_place *p)
+{
+    return !train_job_is_unread(p); /* behind ssh no signal tells */
+}
+
+static bool
+is_wanted(void *place)
+{
+    return cold_is_wanted(place);
+}
+
 static int
 cold_enter(struct train_place *p, const char *locks, int n_slots, int *k, struct hop_err *e)
 {
-    int fd; /* stays open: the lock goes with the process */
+    const char *dir = p->options->lock_dir;
+    struct cold *c = (struct cold *)p;
+    struct hop_turn turn;
+    int i, rc;
 
-    return hop_slot_take(p->options->lock_dir, locks, n_slots, k, &fd, e);
+    c->turn_fd = c->slot_fd = -1;
+    if ((rc = hop_turn_parse(p->options->turn, "--turn", &turn, e)) ||
+        (turn.n && (rc = hop_slot_take(dir, turn.lock, turn.n, is_wanted, p, &i, &c->turn_fd, e))))
+        return rc;
+    return hop_slot_take(dir, locks, n_slots, is_wanted, p, k, &c->slot_fd, e);
 }
 
 static int
@@ -155,13 +190,6 @@ cold_plan_take(struct train_place *p, const struct hop_model *m, const struct ho
     return rc;
 }
 
-static bool
-cold_is_wanted(struct train_place *p)
-{
-    (void)p;
-    return true; /* or a signal would have ended the process */
-}
-
 static void
 cold_plan_give(struct train_place *p, struct train_plan *plan, bool is_good)
 {
@@ -174,7 +202,11 @@ cold_plan_give(struct train_place *p, struct train_plan *plan, bool is_good)
 static void
 cold_leave(struct train_place *p)
 {
-    (void)p;
+    struct cold *c = (struct cold *)p;
+
+    close(c->slot_fd);
+    if (c->turn_fd >= 0)
+        close(c->turn_fd);
 }
 
 static void
@@ -206,7 +238,7 @@ cold_input_give(struct train_place *p, struct hop_st_input *in)
 static const struct train_place cold_place = {
     cold_input_take, cold_training_take, cold_shard_take, cold_enter,
     cold_plan_take,  cold_is_wanted,     cold_plan_give,  cold_leave,
-    cold_shard_give, cold_training_give, cold_input_give, NULL,
+    cold_shard_give, cold_training_give, cold_input_give, NULL, -1, 0,
 };
 
 /* ---- 3 a visit ---- */
@@ -371,12 +403,12 @@ int
 train_job_input(const struct train_options *o, int in_fd, struct hop_model *m,
                 struct hop_training *t, struct hop_err *e)
 {
-    struct train_place place = cold_place;
+    struct cold own = {.place = cold_place};
     struct hop_st_input *in;
     int rc;
 
-    place.options = o;
-    if (!(rc = begin(&place, in_fd, m, &in, t, e)) && in) {
+    own.place.options = o;
+    if (!(rc = begin(&own.place, in_fd, m, &in, t, e)) && in) {
         m->bytes = in->bytes;
         free(in);
     }
@@ -387,15 +419,16 @@ int
 train_job_run(const struct train_options *o, int in_fd, int out_fd, struct train_place *place,
               struct hop_err *e)
 {
-    struct train_place own = cold_place;
+    struct cold own = {.place = cold_place};
     struct hop_training t;
     struct hop_model m;
     struct hop_st_input *in;
     char digest[HOP_DIGEST_LEN + 1] = "";
     int rc;
 
-    place = place ? place : &own;
+    place = place ? place : &own.place;
     place->options = o;
+    place->out_fd = out_fd;
     if ((rc = begin(place, in_fd, &m, &in, &t, e)))
         return rc;
     if (o->shard && !m.is_diverged)

@@ -19,7 +19,8 @@ struct train_options {
     const char *worker; /* or NULL */
     const char *nets, *weights, *weights_by; /* with is_init; nets, weights may be NULL */
     const char *share_dir; /* holds nets/ where nets is NULL */
-    const char *lock_dir;  /* of the device's slots (base/slot.h) */
+    const char *lock_dir;  /* of turns and of the device's slots (base/slot.h) */
+    const char *turn;      /* "NAME:N" to be had before the slot, hop_turn_parse; or NULL */
     int64_t passes;        /* 0: the config's */
     int64_t threads;
     bool is_init;          /* the input is a config line */
@@ -43,7 +44,8 @@ struct train_place {
     /* The shard at `path`, checked; stays as it is until shard_give. */
     int (*shard_take)(struct train_place *p, const char *path, const struct hop_shard **out,
                       struct hop_err *e);
-    /* Wait for one of n_slots slots of the device, whose locks have this name; *k: which. */
+    /* Wait for the turn, if there is one, then for one of n_slots slots of the device, whose locks have
+     * this name; *k: which. All that is before this may be done while another visit trains. */
     int (*enter)(struct train_place *p, const char *locks, int n_slots, int *k, struct hop_err *e);
     /* A plan for t's net and spec, loaded with `state`. */
     int (*plan_take)(struct train_place *p, const struct hop_model *m,
@@ -52,14 +54,21 @@ struct train_place {
     /* After each step: is the result still wanted? */
     bool (*is_wanted)(struct train_place *p);
     void (*plan_give)(struct train_place *p, struct train_plan *plan, bool is_good);
-    void (*leave)(struct train_place *p); /* the slot */
+    void (*leave)(struct train_place *p); /* the slot, before the result is written */
     void (*shard_give)(struct train_place *p, const struct hop_shard *shard);
     void (*training_give)(struct train_place *p, struct hop_training *t, bool is_good);
     void (*input_give)(struct train_place *p, struct hop_st_input *in);
-    const struct train_options *options; /* set by train_job_run */
+    /* Set by train_job_run: */
+    const struct train_options *options;
+    int out_fd;
+    double looked_s; /* train_job_is_unread's */
 };
 
-/* train_job_run - one call. place NULL: a process of its own, which holds its slot until it ends.
+/* train_job_is_unread - has whoever was to read the result gone? It looks a few times a second, and says
+ * no in between. */
+bool train_job_is_unread(struct train_place *p);
+
+/* train_job_run - one call. place NULL: a process of its own.
  * Err: as hop-train's manual has them; 2, 1 and 75 come of hop_err_exit. Writing to out_fd fails with
  * e->where "stdout". */
 int train_job_run(const struct train_options *o, int in_fd, int out_fd, struct train_place *place,

@@ -1,9 +1,7 @@
 #include "turn.h"
 
-#include <time.h>
+#include <string.h>
 #include <unistd.h>
-
-#include "base/slot.h"
 
 void
 turns_init(struct turns *q)
@@ -27,7 +25,7 @@ turns_join(struct turns *q, struct turn *t)
 
     t->next = NULL;
     t->is_claimed = t->is_inside = false;
-    t->slot_fd = -1;
+    t->slot_fd = t->named_fd = -1;
     pthread_mutex_lock(&q->lock);
     for (p = &q->first; *p; p = &(*p)->next)
         ;
@@ -49,7 +47,19 @@ over(struct hop_err *e)
     return hop_fail(e, HOP_EBUSY, NULL, NULL, "told to end");
 }
 
-/* How many before t claim their turn; outside: those inside do not count. */
+/* Are as many inside as may have their turn by t's name at a time? */
+static bool
+is_held_up(const struct turns *q, const struct turn *t)
+{
+    const struct turn *p;
+    int n = 0;
+
+    for (p = q->first; p && t->named.n; p = p->next)
+        n += p->is_inside && !strcmp(p->named.lock, t->named.lock);
+    return n > 0 && n >= t->named.n;
+}
+
+/* How many before t claim their turn; outside: those that t has to let in first. */
 static int
 count_before(const struct turns *q, const struct turn *t, bool want_outside)
 {
@@ -57,8 +67,14 @@ count_before(const struct turns *q, const struct turn *t, bool want_outside)
     int n = 0;
 
     for (p = q->first; p && p != t; p = p->next)
-        n += p->is_claimed && !(want_outside && p->is_inside);
+        n += p->is_claimed && !(want_outside && (p->is_inside || is_held_up(q, p)));
     return n;
+}
+
+static bool
+is_wanted(void *turn)
+{
+    return !((struct turn *)turn)->is_over;
 }
 
 int
@@ -75,23 +91,21 @@ int
 turns_enter(struct turns *q, struct turn *t, const char *lock_dir, const char *locks, int n_slots,
             int *k, struct hop_err *e)
 {
-    struct timespec nap = {0, 500000};
-    int rc;
+    int k_named, rc = HOP_OK;
 
     pthread_mutex_lock(&q->lock);
-    while (!t->is_over && (count_before(q, t, true) || q->n_inside >= n_slots))
+    while (!t->is_over &&
+           (count_before(q, t, true) || q->n_inside >= n_slots || is_held_up(q, t)))
         pthread_cond_wait(&q->change, &q->lock);
     pthread_mutex_unlock(&q->lock);
-    /* Now the next: those behind wait until it is inside. What it may still wait for is the visits of
-     * other processes. */
-    while (!t->is_over &&
-           (rc = hop_slot_try(lock_dir, locks, n_slots, k, &t->slot_fd, e)) == HOP_EBUSY) {
-        nanosleep(&nap, NULL);
-        if (nap.tv_nsec < 20000000)
-            nap.tv_nsec *= 2;
-    }
     if (t->is_over)
         return over(e);
+    /* Now the next: those behind wait until it is inside. What it may still wait for is the visits of
+     * other processes. */
+    if (t->named.n)
+        rc = hop_slot_take(lock_dir, t->named.lock, t->named.n, is_wanted, t, &k_named, &t->named_fd, e);
+    if (!rc)
+        rc = hop_slot_take(lock_dir, locks, n_slots, is_wanted, t, k, &t->slot_fd, e);
     if (rc)
         return rc;
     pthread_mutex_lock(&q->lock);
@@ -109,7 +123,9 @@ turns_leave(struct turns *q, struct turn *t)
 
     if (t->slot_fd >= 0)
         close(t->slot_fd);
-    t->slot_fd = -1;
+    if (t->named_fd >= 0)
+        close(t->named_fd);
+    t->slot_fd = t->named_fd = -1;
     pthread_mutex_lock(&q->lock);
     for (p = &q->first; *p && *p != t; p = &(*p)->next)
         ;

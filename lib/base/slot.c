@@ -3,13 +3,19 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/io.h"
+#include "base/opt.h"
 #include "base/str.h"
+
+enum { MAX_TURNS = 64 };
 
 /* One round over the locks; HOP_EBUSY when all are held. */
 static int
@@ -48,19 +54,51 @@ hop_slot_try(const char *dir, const char *device, int n_slots, int *k, int *fd, 
     return try_all(dir, device, n_slots, k, fd, e);
 }
 
-int
-hop_slot_take(const char *dir, const char *device, int n_slots, int *k, int *fd,
-              struct hop_err *e)
+/* Longer naps for those who have waited longer: what a device then stands idle is small beside that. */
+static struct timespec
+nap_after(double waited_s)
 {
-    struct timespec nap = {0, 1000000};
+    double s = waited_s / 500;
+
+    s = s < 0.0002 ? 0.0002 : s > 0.05 ? 0.05 : s;
+    return (struct timespec){0, (long)(s * 1e9)};
+}
+
+int
+hop_slot_take(const char *dir, const char *device, int n_slots, bool (*is_wanted)(void *arg),
+              void *arg, int *k, int *fd, struct hop_err *e)
+{
+    double start_s = hop_clock_s();
+    struct timespec nap;
     int rc;
 
     while ((rc = hop_slot_try(dir, device, n_slots, k, fd, e)) == HOP_EBUSY) {
+        if (is_wanted && !is_wanted(arg))
+            return hop_fail(e, HOP_EBUSY, NULL, NULL, "nobody waits for the result any more");
+        nap = nap_after(hop_clock_s() - start_s);
         nanosleep(&nap, NULL);
-        if (nap.tv_nsec < 50000000)
-            nap.tv_nsec *= 2;
     }
     return rc;
+}
+
+int
+hop_turn_parse(const char *text, const char *where, struct hop_turn *t, struct hop_err *e)
+{
+    size_t n = text ? strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") : 0;
+    int64_t at_once = 1;
+    int rc = HOP_OK;
+
+    *t = (struct hop_turn){0};
+    if (!text)
+        return HOP_OK;
+    if (n < 1 || n > 64 || (text[n] && text[n] != ':'))
+        return hop_fail(e, HOP_EARG, where, "NAME or NAME:N; a name is 1 to 64 letters, digits, _ and -",
+                        "\"%s\" names no turn", text);
+    if (text[n] && (rc = hop_parse_int(text + n + 1, 1, MAX_TURNS, where, &at_once, e)))
+        return rc;
+    snprintf(t->lock, sizeof t->lock, "turn-%.*s", (int)n, text);
+    t->n = (int)at_once;
+    return HOP_OK;
 }
 
 #ifdef CPU_SETSIZE

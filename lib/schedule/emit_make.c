@@ -244,15 +244,21 @@ add_rule(const struct hop_emit_in *in, const struct hop_cells *cells, size_t i, 
     const struct hop_cell *c = &cells->c[i];
     struct hop_str words = {0};
     bool is_needed = false;
-    uint32_t k;
+    uint32_t k, follows = c->follows;
+    size_t n;
+
+    /* Those right before it may be on their way there, too. */
+    n = hop_emit_ahead(in, c->worker) / in->in->workers[c->worker].n_slots;
+    for (; n > 0 && follows != HOP_NO_CELL; n--)
+        follows = cells->c[follows].follows;
 
     hop_str_addf(out, "v%zu: begin", i + 1);
     for (k = c->needs; k != HOP_NO_CELL; k = cells->c[k].peer) {
         hop_str_addf(out, " v%lu", (unsigned long)k + 1);
-        is_needed = is_needed || k == c->follows;
+        is_needed = is_needed || k == follows;
     }
-    if (c->follows != HOP_NO_CELL && !is_needed)
-        hop_str_addf(out, " v%lu", (unsigned long)c->follows + 1);
+    if (follows != HOP_NO_CELL && !is_needed)
+        hop_str_addf(out, " v%lu", (unsigned long)follows + 1);
     hop_str_addf(out, "\n%scell %zu %lu", recipe, i + 1, (unsigned long)c->task);
     hop_script_commands(in, c, &words);
     escape(hop_str_c(&words), out);

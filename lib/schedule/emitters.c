@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "format/safetensors.h"
 #include "schedule/reach.h"
 
 const struct hop_emitter *const hop_emitters[] = {&hop_emitter_json, &hop_emitter_plan,
@@ -37,6 +38,31 @@ add_word(struct hop_str *s, quote_fn *quote, const char *word)
     if (s->n)
         hop_str_add(s, " ");
     quote(s, word);
+}
+
+size_t
+hop_emit_ahead(const struct hop_emit_in *in, size_t worker)
+{
+    const struct hop_worker *w = &in->workers->v[worker];
+    int64_t n = w->send_ahead >= 0 ? w->send_ahead : in->send_ahead >= 0 ? in->send_ahead : w->ssh != NULL;
+
+    return in->plan->has_barriers ? 0 : (size_t)(n * w->n_slots);
+}
+
+/* --turn, of the run and the worker: another run's visits to the same host are none of its business. */
+static void
+add_turn(const struct hop_emit_in *in, const struct hop_worker *w, struct hop_str *s)
+{
+    struct hop_str key = {0};
+    char hex[HOP_DIGEST_LEN + 1];
+
+    hop_str_addf(&key, "%s%c%s", in->run_id ? in->run_id : in->run, '\0', w->name);
+    if (!key.is_oom) {
+        hop_digest_of(key.s, key.n, hex);
+        hop_str_addf(s, " --turn %s:%lld", hex, (long long)w->n_slots);
+    }
+    s->is_oom = s->is_oom || key.is_oom;
+    hop_str_clear(&key);
 }
 
 /* hop-train or hop-eval with its options, as words for the shell that runs it. */
@@ -74,6 +100,8 @@ add_filter(const struct hop_emit_in *in, const struct hop_sched_visit *v, quote_
         hop_str_add(s, " --worker");
         add_word(s, quote, w->name);
     }
+    if (hop_emit_ahead(in, v->worker))
+        add_turn(in, w, s);
     s->is_oom = s->is_oom || path.is_oom;
     hop_str_clear(&path);
 }

@@ -22,6 +22,8 @@ struct hop_emit_in {
     const char *device; /* for workers that name none; or NULL */
     const char *precision, *keep; /* the same */
     const char *nets_dir; /* as given by the user, else NULL */
+    const char *run_id; /* tells runs apart on the hosts of workers: where `run` lies; or NULL: run */
+    int64_t send_ahead; /* of workers that say nothing; < 0: 1 of those behind ssh, else 0 */
     int64_t retries;    /* of visits that ask for it (exit 75) */
     const char *halt;   /* when one fails: "never", "soon" or "now" */
 };
@@ -46,6 +48,12 @@ int hop_emit_plan(const struct hop_emit_in *in, struct hop_str *out, struct hop_
  * with hop-train or hop-eval here or behind ssh or srun as its filter. $HOP_NL must hold a newline. */
 void hop_emit_visit(const struct hop_emit_in *in, const struct hop_sched_visit *v,
                     struct hop_str *out);
+
+/* hop_emit_ahead - how many visits more than it has slots an engine may begin at this worker, so that
+ * their models are there when a slot gets free: its send_ahead for each slot. Their commands then have
+ * a turn by name (base/slot.h), so that no more train there than it has slots. 0 where the plan has
+ * barriers. */
+size_t hop_emit_ahead(const struct hop_emit_in *in, size_t worker);
 
 /* hop_emit_host - append the words by which ssh finds the worker's host, each quoted, on one line. */
 void hop_emit_host(const struct hop_worker *w, struct hop_str *out);

@@ -14,8 +14,10 @@ static const char body[] =
     "# and after it, for other workers with that shard, \"+ WORKER COMMAND\". Lines of one stage (the\n"
     "# evaluations of one state) may run side by side. Those of the stage that comes next wait: their\n"
     "# ranks are in wait_WORKER, what they are in line_RANK, \"WORKER C MS COMMAND\", and alts_RANK; a\n"
-    "# worker with a free slot takes the lowest rank. Each visit tells its beginning and its end through\n"
-    "# a pipe.\n"
+    "# worker with a free slot takes the lowest rank. A worker whose slots all work is sent what the plan\n"
+    "# begins next there, if that can begin, and up to ahead_WORKER such: they wait for their turn over\n"
+    "# there. plan_WORKER has what it has not begun, as \" RANK.C RANK.C \". Each visit tells its beginning\n"
+    "# and its end through a pipe.\n"
     "n_running=0\n"
     "n_visited=0\n"
     "ms_done=0\n"
@@ -25,9 +27,10 @@ static const char body[] =
     "look_at=0\n"
     "brief=\n"
     "draining=\n"
+    "still=' '\n"
     "\n"
-    "# worker W SLOTS NAME; chain C: the lines of config C on stdin.\n"
-    "worker() { eval \"free_$1=$2 wait_$1= off_$1= fails_$1=0 last_$1= stuck_$1=0 name_$1=\\$3\"; }\n"
+    "# worker W SLOTS AHEAD PLAN NAME; chain C: the lines of config C on stdin.\n"
+    "worker() { eval \"free_$1=$2 ahead_$1=$3 plan_$1=\\$4 wait_$1= off_$1= fails_$1=0 last_$1= stuck_$1=0 name_$1=\\$5\"; }\n"
     "chain() {\n"
     "    rest=$(cat)\n"
     "    eval \"rest_$1=\\${rest:+\\$rest\\$HOP_NL}\"\n"
@@ -64,6 +67,7 @@ static const char body[] =
     "    eval \"at=\\${line_$1%% *}\"\n"
     "    if eval \"[ -n \\\"\\$off_$at\\\" ]\" && ! elsewhere \"$1\"; then\n"
     "        eval \"stuck_$at=\\$((stuck_$at + 1))\"\n"
+    "        stand_still \"$1\"\n"
     "        return 0\n"
     "    fi\n"
     "    eval \"at=\\${line_$1%% *}\"\n"
@@ -93,6 +97,13 @@ static const char body[] =
     "    return 1\n"
     "}\n"
     "\n"
+    "# stand_still RANK: its config does.\n"
+    "stand_still() {\n"
+    "    eval \"s_line=\\$line_$1\"\n"
+    "    s_line=${s_line#* }\n"
+    "    still=\"$still${s_line%% *} \"\n"
+    "}\n"
+    "\n"
     "# set_aside WORKER: it gets no more visits; those that wait for it go elsewhere.\n"
     "set_aside() {\n"
     "    left=\n"
@@ -101,15 +112,44 @@ static const char body[] =
     "    for rank in $left; do queue \"$rank\"; done\n"
     "}\n"
     "\n"
-    "# serve WORKER: as many of those that wait for it as it has free slots begin.\n"
+    "# begun WORKER RANK: it is not to come any more.\n"
+    "begun() {\n"
+    "    eval \"plan=\\$plan_$1\"\n"
+    "    case $plan in\n"
+    "    *\" $2.\"*)\n"
+    "        after=${plan#*\" $2.\"}\n"
+    "        plan=${plan%%\" $2.\"*}\" \"${after#* }\n"
+    "        eval \"plan_$1=\\$plan\"\n"
+    "        ;;\n"
+    "    esac\n"
+    "}\n"
+    "\n"
+    "# is_next WORKER RANK: does the plan begin it next there? Configs that stand still do not count.\n"
+    "is_next() {\n"
+    "    eval \"plan=\\$plan_$1\"\n"
+    "    while next=${plan# }; next=${next%% *}; [ -n \"$next\" ]; do\n"
+    "        case $still in\n"
+    "        *\" ${next#*.} \"*) plan=\" ${plan#* * }\" ;;\n"
+    "        *) break ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    eval \"plan_$1=\\$plan\"\n"
+    "    [ \"${next%.*}\" = \"$2\" ]\n"
+    "}\n"
+    "\n"
+    "# serve WORKER: as many of those that wait for it as it has free slots begin, or are sent ahead.\n"
     "serve() {\n"
-    "    while eval \"[ \\$free_$1 -gt 0 ] && [ -n \\\"\\$wait_$1\\\" ]\"; do\n"
+    "    while eval \"[ \\$((free_$1 + ahead_$1)) -gt 0 ] && [ -n \\\"\\$wait_$1\\\" ]\"; do\n"
     "        [ -z \"$draining\" ] || return 0\n"
     "        eval \"left=\\$wait_$1\"\n"
     "        first=\n"
     "        for rank in $left; do\n"
     "            if [ -z \"$first\" ] || [ \"$rank\" -lt \"$first\" ]; then first=$rank; fi\n"
     "        done\n"
+    "        if eval \"[ \\$ahead_$1 -gt 0 ]\"; then\n"
+    "            if eval \"[ \\$free_$1 -le 0 ]\" && ! is_next \"$1\" \"$first\"; then return 0; fi\n"
+    "            begun \"$1\" \"$first\"\n"
+    "        fi\n"
     "        after=\n"
     "        for rank in $left; do\n"
     "            [ \"$rank\" -eq \"$first\" ] || after=\"$after $rank\"\n"
@@ -171,7 +211,7 @@ static const char body[] =
     "    if [ \"$2\" -ne 75 ] && [ \"$2\" -le 128 ]; then\n"
     "        if [ -z \"$draining\" ] && elsewhere \"$1\"; then queue \"$1\"; return 0; fi\n"
     "        failed=\"$failed${line%% -- *} (exit $2)$HOP_NL\"\n"
-    "        halt_it\n"
+    "        halt_it \"$1\"\n"
     "        return 0\n"
     "    fi\n"
     "    if [ \"$try\" -lt \"$retries\" ] && [ -z \"$draining\" ]; then\n"
@@ -190,11 +230,12 @@ static const char body[] =
     "    else\n"
     "        ask=\"$ask${line%% -- *} (exit $2)$HOP_NL\"\n"
     "    fi\n"
-    "    halt_it\n"
+    "    halt_it \"$1\"\n"
     "}\n"
     "\n"
-    "# halt_it: a visit is lost. What else is to begin or to go on?\n"
+    "# halt_it RANK: a visit is lost. What else is to begin or to go on?\n"
     "halt_it() {\n"
+    "    stand_still \"$1\"\n"
     "    [ \"$halt\" = never ] || draining=1\n"
     "    if [ \"$halt\" = now ]; then kill -TERM \"$pid\" 2>/dev/null; fi\n"
     "}\n"
@@ -255,7 +296,7 @@ static const char body[] =
     "# aside COMMANDS: beside this script; what hangs on its open files must not wait for them.\n"
     "aside() { (exec 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; eval \"$1\") >/dev/null 2>&1 & }\n"
     "\n"
-    "# flow SLOTS: all visits, in SLOTS slots together.\n"
+    "# flow SLOTS: all visits, SLOTS at a time.\n"
     "flow() {\n"
     "    pipes=$(mktemp -d) || exit 1\n"
     "    mkfifo \"$pipes/ends\" \"$pipes/lines\" || exit 1\n"
@@ -384,6 +425,33 @@ add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, str
     hop_str_add(out, "HOP_LINES\n");
 }
 
+/* *n: how many visits may be under way at a time. */
+static int
+add_workers(const struct hop_emit_in *in, size_t *n, struct hop_str *out, struct hop_err *e)
+{
+    struct hop_str *plan = hop_alloc(in->workers->n, sizeof *plan, e); /* of each, " RANK.C RANK.C " */
+    size_t i, n_ahead;
+
+    if (!plan)
+        return HOP_ENOMEM;
+    for (i = 0; i < in->plan->n; i++)
+        if (hop_emit_ahead(in, in->plan->v[i].worker))
+            hop_str_addf(&plan[in->plan->v[i].worker], "%zu.%lu ", i + 1,
+                         (unsigned long)in->plan->v[i].task);
+    for (*n = i = 0; i < in->workers->n; i++) {
+        n_ahead = hop_emit_ahead(in, i);
+        hop_str_addf(out, "worker %zu %zu %zu ' %s' ", i, in->in->workers[i].n_slots, n_ahead,
+                     hop_str_c(&plan[i]));
+        hop_str_quote(out, in->workers->v[i].name);
+        hop_str_add(out, "\n");
+        *n += in->in->workers[i].n_slots + n_ahead;
+        out->is_oom = out->is_oom || plan[i].is_oom;
+        hop_str_clear(&plan[i]);
+    }
+    free(plan);
+    return HOP_OK;
+}
+
 int
 hop_emit_flow(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
 {
@@ -398,12 +466,7 @@ hop_emit_flow(const struct hop_emit_in *in, struct hop_str *out, struct hop_err 
             ms += ms_of(&in->plan->v[i]);
         hop_str_addf(out, "\nn_configs=%zu\nn_workers=%zu\nms_all=%lld\n", in->tasks->n,
                      in->workers->n, ms);
-        for (i = 0; i < in->workers->n; i++) {
-            hop_str_addf(out, "worker %zu %zu ", i, in->in->workers[i].n_slots);
-            hop_str_quote(out, in->workers->v[i].name);
-            hop_str_add(out, "\n");
-            n_slots += in->in->workers[i].n_slots;
-        }
+        rc = add_workers(in, &n_slots, out, e);
         for (i = 0; i < in->tasks->n; i++)
             if (c.first[i] < c.first[i + 1])
                 add_chain(in, i, &c, out);

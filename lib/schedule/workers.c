@@ -13,7 +13,7 @@
 #include "schedule/plan.h"
 
 static const char known_keys[] = "name, ssh, srun, device, precision, keep, folder, path, shards, slots, "
-                                 "speed, bytes_per_s, node, gres, sbatch";
+                                 "send_ahead, speed, bytes_per_s, node, gres, sbatch";
 
 /* Every element a string? */
 static bool
@@ -32,7 +32,7 @@ check_keys(const struct hop_json *j, const char *where, struct hop_err *e)
 {
     static const char *const known[] = {"name",        "ssh",    "device", "precision", "keep", "folder",
                                         "path",        "shards", "slots",  "speed",     "hop",  "probe",
-                                        "bytes_per_s", "node",   "gres",   "sbatch",    "srun"};
+                                         "bytes_per_s", "node",   "gres",   "sbatch",    "srun", "send_ahead"};
     void *it;
     size_t i;
 
@@ -92,9 +92,11 @@ check_speeds(const struct hop_json *j, const char *where, struct hop_worker *w, 
     int rc;
 
     w->n_slots = 1;
+    w->send_ahead = -1;
     w->bytes_per_s = hop_worker_is_far(w) ? 1e8 : 0;
     if ((rc = hop_json_get_int(j, "slots", false, 1, HOP_MAX_WORKER_SLOTS, where, &w->n_slots,
                                e)) ||
+        (rc = hop_json_get_int(j, "send_ahead", false, 0, HOP_MAX_SEND_AHEAD, where, &w->send_ahead, e)) ||
         (rc = hop_json_get_real(j, "speed", false, 1e-6, 1e6, where, &w->speed, e)))
         return rc;
     return hop_json_get_real(j, "bytes_per_s", false, 1, 1e15, where, &w->bytes_per_s, e);

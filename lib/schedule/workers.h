@@ -13,6 +13,8 @@
  *   shards  the names of its shards; absent = every W-th of each split, from its own place on;
  *           a shard that several workers list has replicas: any of them may train on it
  *   slots   visits at a time; absent = 1
+ *   send_ahead  visits for each slot whose models are sent while others train there; absent: as asked
+ *           for in general (hop_emit_ahead)
  *   speed   relative to the others, where visits have not told yet; absent = 1
  *   bytes_per_s  of the way of models to it and back; absent = not reckoned (ssh: 1e8)
  *   node    the Slurm node that its jobs (and steps) are pinned to; absent = any
@@ -31,6 +33,8 @@
 #include "format/json.h"
 #include "schedule/shards.h"
 
+enum { HOP_MAX_SEND_AHEAD = 8 };
+
 struct hop_worker {
     const char *name, *device, *precision, *keep, *folder, *path; /* all but name may be NULL */
     const char *node, *gres;                   /* or NULL */
@@ -40,6 +44,7 @@ struct hop_worker {
     const struct hop_json *sbatch;             /* an array of strings, or NULL */
     const struct hop_json *shards;             /* an array of strings, or NULL */
     int64_t n_slots;
+    int64_t send_ahead; /* < 0 = not said */
     double speed;       /* 0 = not said */
     double bytes_per_s; /* 0 = not reckoned */
 };
