@@ -227,6 +227,60 @@ end:
     return rc;
 }
 
+/* How far a step of SGD with rate 1 took the weights: of each of them, or of all together. */
+static void
+test_clip(const char *precision, const char *key, bool is_global)
+{
+    struct hop_net *net = make_net("6,6,3", FLATTEN DENSE(40, tanh)); /* 4320 weights: 17 pieces */
+    char hyper[80];
+    struct hop_plan_spec spec;
+    struct test_data x = make_data(net, 11, 22);
+    struct hop_state s, was;
+    struct hop_pass pass = a_pass;
+    struct hop_device *d;
+    struct hop_plan *p;
+    struct hop_data *data;
+    struct hop_result r;
+    struct hop_err e = {0};
+    double all = 0, worst = 0, sum, limit = 1e-3;
+    int n_clipped = 0;
+
+    snprintf(hyper, sizeof hyper, "{\"lr\":1,\"%s\":%g}", key, limit);
+    spec = make_spec(net, 11, "sgd", hyper);
+    spec.precision = precision;
+    s = make_state(net, spec.optim, 5);
+    was = make_state(net, spec.optim, 5);
+    if (dev->open(0, 1, &d, &e) || dev->compile(d, &spec, &p, &e) || dev->load(p, &s, &e) ||
+        dev->bind(d, &x.x, &data, &e) || dev->train(p, data, &pass, &r, &e) ||
+        dev->store(p, &s, &e))
+        die(precision, &e);
+    for (int i = 0; i < net->n_weights; i++) {
+        const struct hop_weight *w = &net->weights[i];
+
+        sum = 0;
+        for (int64_t k = 0; k < w->n; k++) {
+            double step = (double)s.weights[w->offset + (size_t)k] - was.weights[w->offset + (size_t)k];
+
+            sum += step * step;
+        }
+        all += sum;
+        worst = fmax(worst, sqrt(sum));
+        n_clipped += fabs(sqrt(sum) - limit) < 1e-3 * limit;
+    }
+    if (is_global)
+        ok(fabs(sqrt(all) - limit) < 1e-3 * limit, "%s: %s: all go %g", precision, key, sqrt(all));
+    else
+        ok(n_clipped == net->n_weights, "%s: %s: %d weights of %d go as far, %g", precision, key,
+           n_clipped, net->n_weights, worst);
+    dev->unbind(data);
+    dev->plan_free(p);
+    dev->close(d);
+    clear_state(&s);
+    clear_state(&was);
+    clear_data(&x);
+    hop_net_free(net);
+}
+
 /* Whichever call fails: the error comes out, nothing stays behind, and the next visit works. */
 static void
 test_failures(const char *precision, bool is_resident)
@@ -660,6 +714,12 @@ main(void)
     test_failures("fp32", true);
     test_failures("bf16", true);
     test_fast_steps();
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const precisions[] = {"fp32", "bf16", "tf32"};
+
+        test_clip(precisions[i], "clipnorm", false);
+        test_clip(precisions[i], "global_clipnorm", true);
+    }
     test_progress();
     test_fingerprints();
     test_refusal();

@@ -6,7 +6,7 @@
 #include "engine/cuda/k_loss.h"
 
 #define K_OPTIM(X, V)                                                                              \
-    X(penalty_back) X(norms) X(clip_norm) X(clip_value)                                            \
+    X(penalty_back) X(squares) X(factors) X(clip_norm) X(clip_value)                                            \
     X(step_sgd) X(step_sgd_momentum) X(step_sgd_nesterov) X(step_adam) X(step_amsgrad)             \
     X(step_nadam) X(step_lion) X(step_adagrad) X(step_adadelta) X(step_rmsprop)                    \
     X(step_rmsprop_centered) X(step_rmsprop_momentum) X(step_rmsprop_momentum_centered)
@@ -46,46 +46,67 @@ k_penalty_back(const struct k_penalty_back_args *a, int64_t j)
         AT(a->g, i) += (float)part->l1 * (float)((w > 0) - (w < 0));
 }
 
-/* Item: a part: the sum of its gradient's squares, in order. */
-struct k_norms_args {
-    struct k_parts parts;
+/* Item: a piece: the sum of its gradient's squares, in order. Exact plans have one piece for each part,
+ * fast ones many, since one thread adds up a piece. */
+struct k_squares_args {
+    struct k_parts pieces;
     struct k_f32 g;
     struct k_f64 squares;
 };
-#define K_norms_SPANS(S, k) S(k, parts, 'r') S(k, g, 'r') S(k, squares, 'w')
+#define K_squares_SPANS(S, k) S(k, pieces, 'r') S(k, g, 'r') S(k, squares, 'w')
 K_BODY
-k_norms(const struct k_norms_args *a, int64_t i)
+k_squares(const struct k_squares_args *a, int64_t i)
 {
-    const struct k_part *part = &AT(a->parts, i);
+    const struct k_part *piece = &AT(a->pieces, i);
     double sum = 0;
     int64_t j;
 
-    for (j = part->offset; j < part->offset + part->n; j++)
+    for (j = piece->offset; j < piece->offset + piece->n; j++)
         sum += (double)AT(a->g, j) * (double)AT(a->g, j);
     AT(a->squares, i) = sum;
 }
 
-/* Each weight's gradient, or (is_global) all together, to at most the norm `limit`. */
-struct k_clip_norm_args {
-    struct k_parts parts;
-    struct k_f32 g;
+/* Item: a part, or (is_global) the one item for all: what its gradient is multiplied with to have at most
+ * the norm `limit`; 1 where it has. Pieces are added in order. */
+struct k_factors_args {
+    struct k_parts parts, pieces;
     struct k_f64 squares;
+    struct k_f32 factors;
     double limit;
     int is_global;
 };
-#define K_clip_norm_SPANS(S, k) S(k, parts, 'r') S(k, g, 'u') S(k, squares, 'r')
+#define K_factors_SPANS(S, k)                                                                      \
+    S(k, parts, 'r') S(k, pieces, 'r') S(k, squares, 'r') S(k, factors, 'w')
+K_BODY
+k_factors(const struct k_factors_args *a, int64_t i)
+{
+    const struct k_part *part = &AT(a->parts, i);
+    int64_t k = a->is_global ? 0 : k_part_of(a->pieces, part->slot_offset);
+    double sum = 0, norm;
+
+    for (; k < a->pieces.n && (a->is_global ||
+                               AT(a->pieces, k).slot_offset < part->slot_offset + part->n); k++)
+        sum += AT(a->squares, k);
+    norm = sqrt(sum);
+    AT(a->factors, i) = norm > a->limit ? (float)(a->limit / norm) : 1.0f;
+}
+
+/* Each weight's gradient, or (is_global) all, by its factor. */
+struct k_clip_norm_args {
+    struct k_parts parts;
+    struct k_f32 g, factors;
+    int is_global;
+};
+#define K_clip_norm_SPANS(S, k) S(k, parts, 'r') S(k, g, 'u') S(k, factors, 'r')
 K_BODY
 k_clip_norm(const struct k_clip_norm_args *a, int64_t j)
 {
-    int64_t i = k_part_of(a->parts, j), k;
+    int64_t i = k_part_of(a->parts, j);
     const struct k_part *part = &AT(a->parts, i);
-    double sum = 0, norm;
+    float factor = AT(a->factors, a->is_global ? 0 : i);
 
-    for (k = 0; a->is_global && k < a->squares.n; k++)
-        sum += AT(a->squares, k);
-    norm = sqrt(a->is_global ? sum : AT(a->squares, i));
-    if (norm > a->limit)
-        AT(a->g, part->offset + j - part->slot_offset) *= (float)(a->limit / norm);
+    if (factor != 1)
+        AT(a->g, part->offset + j - part->slot_offset) *= factor;
 }
 
 struct k_clip_value_args {

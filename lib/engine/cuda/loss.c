@@ -119,12 +119,14 @@ clip(struct hop_cuda_prog *g)
     const double *hyper = p->spec.optim_conf;
     bool is_global = hyper[HOP_HYPER_GLOBAL_CLIPNORM] > 0;
     double limit = hyper[is_global ? HOP_HYPER_GLOBAL_CLIPNORM : HOP_HYPER_CLIPNORM];
-    struct k_norms_args norms = {p->parts, p->g, p->squares};
-    struct k_clip_norm_args norm = {p->parts, p->g, p->squares, limit, is_global};
+    struct k_squares_args squares = {p->pieces, p->g, p->squares};
+    struct k_factors_args factors = {p->parts, p->pieces, p->squares, p->factors, limit, is_global};
+    struct k_clip_norm_args norm = {p->parts, p->g, p->factors, is_global};
     struct k_clip_value_args value = {p->parts, p->g, (float)hyper[HOP_HYPER_CLIPVALUE]};
 
     if (limit > 0) {
-        hop_cuda_launch(g, K_norms, p->parts.n, &norms);
+        hop_cuda_launch(g, K_squares, p->pieces.n, &squares);
+        hop_cuda_launch(g, K_factors, is_global ? 1 : p->parts.n, &factors);
         hop_cuda_launch(g, K_clip_norm, (int64_t)p->spec.net->n_trainable, &norm);
     } else if (value.limit > 0) {
         hop_cuda_launch(g, K_clip_value, (int64_t)p->spec.net->n_trainable, &value);

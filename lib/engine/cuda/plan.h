@@ -94,8 +94,10 @@ struct hop_plan {
     int64_t n_kernels;                /* how many of them are kernels */
     int64_t *shadow_at;               /* [n_weights] places in shadow, -1: none */
     struct k_parts parts;             /* trainable weights, in order */
+    struct k_parts pieces;            /* the same in pieces, for their norms */
     struct k_parts regularised;       /* all weights with a regularizer */
-    struct k_f64 squares, penalty;    /* one for each of the two */
+    struct k_f64 squares, penalty;    /* one for each piece, one for each regularised */
+    struct k_f32 factors;             /* one for each part */
     struct k_nows now;
     struct k_now *host_now;           /* pinned */
     int n_slots, rule;                /* enum hop_optim_rule */

@@ -42,10 +42,19 @@ sync(struct hop_device *d, struct hop_err *e)
 
 /* ---- 2 the model ---- */
 
+static struct k_parts
+cut_parts(char *base, size_t *at, int64_t n)
+{
+    return (struct k_parts){hop_cuda_cut(base, at, (size_t)n * sizeof(struct k_part)), n};
+}
+
+/* Lists of weights: those that learn, the same in pieces, those with a regularizer. */
+enum list { PARTS, PIECES, REGULARISED, N_LISTS };
+
 /* Master weights, slots, gradients side by side, then the small things; called twice: to count, then
  * to cut. */
 static size_t
-lay_out(struct hop_plan *p, int64_t n_parts, int64_t n_regularised)
+lay_out(struct hop_plan *p, const int64_t n[N_LISTS])
 {
     const struct hop_net *net = p->spec.net;
     char *base = p->memory;
@@ -57,12 +66,13 @@ lay_out(struct hop_plan *p, int64_t n_parts, int64_t n_regularised)
         p->slots[i] = cut_f32(base, &at, (int64_t)net->n_trainable);
     if (p->spec.is_training)
         p->g = cut_f32(base, &at, (int64_t)net->n_params);
-    p->parts = (struct k_parts){hop_cuda_cut(base, &at, (size_t)n_parts * sizeof(struct k_part)), n_parts};
-    p->squares = (struct k_f64){hop_cuda_cut(base, &at, (size_t)n_parts * sizeof(double)), n_parts};
-    p->regularised = (struct k_parts){
-        hop_cuda_cut(base, &at, (size_t)n_regularised * sizeof(struct k_part)), n_regularised};
-    p->penalty = (struct k_f64){hop_cuda_cut(base, &at, (size_t)n_regularised * sizeof(double)),
-                                n_regularised};
+    p->parts = cut_parts(base, &at, n[PARTS]);
+    p->pieces = cut_parts(base, &at, n[PIECES]);
+    p->regularised = cut_parts(base, &at, n[REGULARISED]);
+    p->squares = (struct k_f64){hop_cuda_cut(base, &at, (size_t)n[PIECES] * sizeof(double)), n[PIECES]};
+    p->penalty = (struct k_f64){hop_cuda_cut(base, &at, (size_t)n[REGULARISED] * sizeof(double)),
+                                n[REGULARISED]};
+    p->factors = cut_f32(base, &at, n[PARTS]);
     p->shadow = cut_values(base, &at, p->shadow.n, p->is_half);
     p->dshadow = cut_values(base, &at, p->dshadow.n, p->is_half);
     p->shadows.p = hop_cuda_cut(base, &at, (size_t)p->shadows.n * sizeof *p->shadows.p);
@@ -70,10 +80,23 @@ lay_out(struct hop_plan *p, int64_t n_parts, int64_t n_regularised)
     return at;
 }
 
-/* The weights that a choice takes, in order. Returns how many; out may be NULL. What a fast plan's
- * regularizers take is in pieces, since one thread adds up a piece. */
+/* In how many values at a time one thread adds up a weight of n. Exact plans do it in one go, as ref. In
+ * fast ones another thread adds up the sums of all pieces: about as many as a piece has values. */
 static int64_t
-list_parts(const struct hop_plan *p, bool is_regularised, struct k_part *out)
+piece_of(const struct hop_plan *p, enum list list, int64_t n)
+{
+    int64_t piece = 256;
+
+    if (!p->is_fast || list == PARTS)
+        return n;
+    while (list == PIECES && piece * piece < n)
+        piece *= 2;
+    return piece;
+}
+
+/* The weights of a list, in order. Returns how many entries it has; out may be NULL. */
+static int64_t
+list_parts(const struct hop_plan *p, enum list list, struct k_part *out)
 {
     const struct hop_weight *w;
     int64_t n = 0, at, piece;
@@ -81,9 +104,10 @@ list_parts(const struct hop_plan *p, bool is_regularised, struct k_part *out)
 
     for (i = 0; i < p->spec.net->n_weights; i++) {
         w = &p->spec.net->weights[i];
-        if (is_regularised ? w->l1 == 0 && w->l2 == 0 : !w->is_trainable || !p->spec.is_training)
+        if (list == REGULARISED ? w->l1 == 0 && w->l2 == 0
+                                : !w->is_trainable || !p->spec.is_training)
             continue;
-        piece = is_regularised && p->is_fast ? 256 : w->n;
+        piece = piece_of(p, list, w->n);
         for (at = 0; at < w->n; at += piece, n++)
             if (out)
                 out[n] = (struct k_part){(int64_t)w->offset + at, (int64_t)w->slot_offset + at,
@@ -96,23 +120,22 @@ list_parts(const struct hop_plan *p, bool is_regularised, struct k_part *out)
 static int
 put_parts(struct hop_plan *p, struct hop_err *e)
 {
-    int64_t n = p->parts.n > p->regularised.n ? p->parts.n : p->regularised.n, i, at = 0;
-    struct k_part *parts = hop_alloc((size_t)n + 1, sizeof *parts, e);
-    int rc = parts ? HOP_OK : HOP_ENOMEM;
+    const struct k_parts *to[N_LISTS] = {&p->parts, &p->pieces, &p->regularised};
+    int rc = HOP_OK;
 
-    if (rc)
-        return rc;
-    n = list_parts(p, false, parts);
-    for (i = 0; i < n; at += parts[i++].n)
-        HOP_BUG_ON(parts[i].slot_offset != at); /* k_part_of counts on it */
-    rc = copy_in(p->device, p->parts.p, parts, (size_t)n * sizeof *parts, e);
-    if (!rc) {
-        n = list_parts(p, true, parts);
-        rc = copy_in(p->device, p->regularised.p, parts, (size_t)n * sizeof *parts, e);
+    for (int list = 0; list < N_LISTS && !rc; list++) {
+        struct k_part *parts = hop_alloc((size_t)to[list]->n + 1, sizeof *parts, e);
+        int64_t i, at = 0;
+
+        if (!parts)
+            return HOP_ENOMEM;
+        list_parts(p, (enum list)list, parts);
+        for (i = 0; i < to[list]->n && list != REGULARISED; at += parts[i++].n)
+            HOP_BUG_ON(parts[i].slot_offset != at); /* k_part_of counts on it */
+        rc = copy_in(p->device, to[list]->p, parts, (size_t)to[list]->n * sizeof *parts, e);
+        rc = rc ? rc : sync(p->device, e);
+        free(parts);
     }
-    if (!rc)
-        rc = sync(p->device, e);
-    free(parts);
     return rc;
 }
 
@@ -121,22 +144,24 @@ hop_cuda_state_new(struct hop_plan *p, struct hop_err *e)
 {
     struct hop_device *d = p->device;
     float c[HOP_OPTIM_COEFS];
-    int64_t n_parts = list_parts(p, false, NULL), n_regularised = list_parts(p, true, NULL);
+    int64_t n[N_LISTS];
     struct k_shadow_part *shadows = NULL;
     size_t bytes;
     void *host_now;
-    int rc;
+    int list, rc;
 
+    for (list = 0; list < N_LISTS; list++)
+        n[list] = list_parts(p, (enum list)list, NULL);
     if (p->spec.is_training) {
         p->n_slots = p->spec.optim->slots(p->spec.optim_conf, NULL);
         p->rule = (int)p->spec.optim->rule(p->spec.optim_conf, 1, 1, c);
     }
     if ((rc = hop_cuda_linear_shadows(p, &shadows, e)))
         goto end;
-    bytes = lay_out(p, n_parts, n_regularised);
+    bytes = lay_out(p, n);
     if ((rc = d->driver->alloc(d->context, bytes, &p->memory, e)))
         goto end;
-    lay_out(p, n_parts, n_regularised);
+    lay_out(p, n);
     p->bytes += bytes;
     if ((rc = d->driver->host_alloc(d->context, sizeof *p->host_now, &host_now, e)))
         goto end;
