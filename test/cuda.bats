@@ -190,6 +190,11 @@ END
         hop-train --stop
     done
     [ "$(wc -l <log.cold)" -eq 16 ]
+    # each run has its set of plans, which the first process began and all others found
+    for w in three one cold; do
+        [ "$(wc -l <run.$w/gpu-plans.jsonl)" -eq 1 ]
+        jq -e '.hop == "cudnn-plan/1"' run.$w/gpu-plans.jsonl
+    done
     cmp log.three log.cold
     cmp log.one log.cold
     grep -q 'cuda-host fast sm_90 1 loops 1 plans [0-9a-f]* bf16$' log.cold
@@ -223,4 +228,36 @@ END
         [[ $output == "$script.sh: skipped: no usable GPU: "* ]]
         [ ! -e results ]
     done
+}
+
+@test "plans of GPU libraries: a visit's are its run's, or those that HOP_GPU_PLANS names; a worker process keeps one set" {
+    export HOP_PLUGINS=$HOP_BUILD/test/plugin XDG_RUNTIME_DIR=$PWD/rt
+    mkdir rt
+    tiny_data 2
+    tiny_net
+    echo '{"hop":"config/1","id":"a","model":"net.json","optimizer":"sgd","lr":0.1,"batch_size":16,"until":2}' |
+        tee config | hop-visit --run run --add-configs
+    v() { # RUN VISIT
+        hop-visit -q --run "$1" --id a --shard "$(printf 'train-%03d' $(($2 - 1)))" --visit "$2" -- hop-train -q -d cuda --keep 60s --shard "data/train-00$(($2 - 1)).safetensors"
+    }
+    hop-visit -q --run run --id a --visit 0 -- hop-train --init -q
+    [ ! -e run/gpu-plans.jsonl ]
+    v run 1
+    [ "$(wc -l <run/gpu-plans.jsonl)" -eq 1 ]
+    # in a worker process, too, a relative name is meant from here
+    hop-train -q --init <config >model
+    HOP_GPU_PLANS=own.jsonl hop-train -q -d cuda --keep 60s --shard data/train-000.safetensors <model >next
+    cmp own.jsonl run/gpu-plans.jsonl
+    # another set, another process; the same, the same
+    [ "$(find rt/hop -type s | wc -l)" -eq 2 ]
+    v run 2
+    [ "$(find rt/hop -type s | wc -l)" -eq 2 ]
+    # where plans do not matter the run does not either
+    hop-visit --run other --add-configs <config
+    hop-visit -q --run other --id a --visit 0 -- hop-train --init -q
+    hop-visit -q --run other --id a --shard train-000 --visit 1 -- hop-train -q -d ref --keep 60s --shard data/train-000.safetensors
+    hop-train -q -d ref --keep 60s --shard data/train-000.safetensors <model >next
+    [ "$(find rt/hop -type s | wc -l)" -eq 3 ]
+    [ ! -e other/gpu-plans.jsonl ]
+    hop-train --stop
 }

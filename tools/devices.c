@@ -74,6 +74,20 @@ on_plan(const char *line)
         tool_warn("%s: cannot write the plan", plans_path);
 }
 
+/* A worker process leaves the folder that it was begun in. Kept; NULL for none. */
+static const char *
+whole_path(const char *path)
+{
+    static struct hop_str whole;
+    char here[4096];
+
+    if (path && *path != '/' && getcwd(here, sizeof here))
+        hop_str_addf(&whole, "%s/", here);
+    if (path)
+        hop_str_add(&whole, path);
+    return path ? hop_str_c(&whole) : NULL;
+}
+
 static const char *
 read_plans(const char *path)
 {
@@ -105,7 +119,7 @@ tool_devices_init(void)
     if (hop_plugins_set(dir ? dir : hop_plugin_dir, tool_env("HOP_CUDNN"), &e))
         tool_die(&e);
     hop_plugins_ask(cudnn_dirs);
-    if ((plans_path = tool_env("HOP_GPU_PLANS")))
+    if ((plans_path = whole_path(tool_env("HOP_GPU_PLANS"))))
         hop_plugins_plans(read_plans(plans_path), on_plan);
 }
 

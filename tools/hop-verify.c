@@ -226,6 +226,7 @@ main(int argc, char **argv)
         tool_usage(argc < 2 ? "RUN" : "ID", "is missing");
     read_scene(argv[1], &s);
     hop_filter_signals();
+    tool_plans_of(argv[1]);
     for (i = 2; i < argc && status < 128; i++) {
         hop_err_clear(&e);
         one = verify(argv[1], argv[i], &s, &e);

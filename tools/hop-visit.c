@@ -183,6 +183,7 @@ main(int argc, char **argv)
         rc = hop_run_restore(visit.run, visit.id, &e);
     } else {
         hop_filter_signals();
+        tool_plans_of(visit.run);
         visit.filter = argv + 1;
         rc = hop_visit_run(&visit, &e);
         if (!rc)

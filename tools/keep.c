@@ -72,7 +72,7 @@ socket_name(const char *device, char out[NAME_BYTES])
     char identity[64], env[17];
 
     hop_device_identity(device, identity, sizeof identity);
-    tool_env_digest(env);
+    tool_env_digest(strcmp(identity, "cpu") && strcmp(identity, "ref"), env);
     snprintf(out, NAME_BYTES, "keep-%s%s%s", identity, env[0] ? "-" : "", env);
 }
 

@@ -226,17 +226,20 @@ tool_env(const char *name)
 }
 
 void
-tool_env_digest(char out[17])
+tool_env_digest(bool is_plugin, char out[17])
 {
-    static const char *const prefixes[] = {"DNNL_", "ONEDNN_", "OMP_",   "GOMP_",  "KMP_",
-                                           "CUDA_", "CUDNN_",  "CUBLAS", "NVIDIA", "LD_"};
+    enum { N_OURS = 3 };
+    static const char *const prefixes[] = {
+        "DNNL_", "ONEDNN_", "OMP_",   "GOMP_", "KMP_",       "CUDA_",          "CUDNN_",
+        "CUBLAS", "NVIDIA", "LD_",    "HOP_CUDNN=", "HOP_GPU_PLANS=", "HOP_PLUGINS="};
+    size_t n = HOP_LEN(prefixes) - (is_plugin ? 0 : N_OURS);
     char hex[HOP_DIGEST_LEN + 1], part[17] = "";
     uint64_t sum = 0;
     size_t i, k;
 
     /* A sum, since the same variables may come in another order. */
     for (i = 0; environ && environ[i]; i++)
-        for (k = 0; k < HOP_LEN(prefixes); k++)
+        for (k = 0; k < n; k++)
             if (!strncmp(environ[i], prefixes[k], strlen(prefixes[k]))) {
                 hop_digest_of(environ[i], strlen(environ[i]), hex);
                 memcpy(part, hex, 16);
@@ -245,6 +248,19 @@ tool_env_digest(char out[17])
     out[0] = '\0';
     if (part[0])
         snprintf(out, 17, "%016llx", (unsigned long long)sum);
+}
+
+void
+tool_plans_of(const char *run)
+{
+    char *whole = realpath(run, NULL);
+    struct hop_str path = {0};
+
+    hop_str_addf(&path, "%s/gpu-plans.jsonl", whole ? whole : run);
+    if (whole && !path.is_oom)
+        setenv("HOP_GPU_PLANS", path.s, 0);
+    hop_str_clear(&path);
+    free(whole);
 }
 
 /* share/hop beside the bin folder of this program, or share of the source tree it was built in. */

@@ -71,8 +71,13 @@ const char *tool_share_dir(void);
 const char *tool_beside(const char *name);
 
 /* tool_env_digest - of those variables on which numbers may depend: the libraries' own (DNNL_...,
- * OMP_..., CUDA_..., LD_...). "" when none is set, else 16 hex digits. */
-void tool_env_digest(char out[17]);
+ * OMP_..., CUDA_..., LD_...), and for plugins ours that choose among them, their libraries and plans.
+ * "" when none is set, else 16 hex digits. */
+void tool_env_digest(bool is_plugin, char out[17]);
+
+/* tool_plans_of - programs that this one runs use and extend the plans of GPU libraries that belong to
+ * the run folder `run`, RUN/gpu-plans.jsonl, unless HOP_GPU_PLANS names others. */
+void tool_plans_of(const char *run);
 
 /* tool_is_unread - is fd a pipe or a socket whose reader has gone? */
 bool tool_is_unread(int fd);

@@ -37,6 +37,10 @@ describe(int i, bool want_free, struct hop_device_info *out, struct hop_err *e)
     return HOP_OK;
 }
 
+/* What a library would choose: told unless the plans have it. */
+static const char choice[] = "{\"hop\":\"cudnn-plan/1\",\"gpu\":\"sm_90\",\"cudnn\":\"loops 1\","
+                             "\"problem\":\"all\",\"plan\":{\"tag\":\"loops\"}}\n";
+
 static struct hop_plugin plugin = {
     HOP_PLUGIN_ABI, sizeof(struct hop_plugin), HOP_PLUGIN_LAYOUT, NULL, count, describe};
 
@@ -49,6 +53,8 @@ hop_plugin(const struct hop_plugin_host *host)
     if (getenv("HOP_FAKE_FAIL")) /* after so many calls the GPU is lost */
         hop_cuda_host_fail(atoi(getenv("HOP_FAKE_FAIL")));
     hop_log_set(host->log);
+    if (host->on_plan && !strstr(host->plans, choice))
+        host->on_plan(choice);
     plugin.ops = hop_cuda_device(hop_cuda_host_driver());
     return &plugin;
 }
