@@ -72,6 +72,8 @@ remote() # NAME HOST KEYS
     remote b b '"node":"n2","shards":["train-001","train-002"]'
     remote c c '"node":"n3","shards":["train-002","val-001"],"slots":2'
     echo '{"name":"here","shards":["train-003","val-000"]}'
+    # and one that models go to through srun
+    [ -z "$has_slurm" ] || echo "{\"name\":\"step\",\"srun\":[],\"node\":\"n1\",\"folder\":\"$W/data\",\"path\":\"$HOP_BUILD/bin\",\"shards\":[\"train-003\",\"val-001\"]}"
 } >workers
 hop-run -q -o "$W/reference" --data "$W/data" --workers 2 --device ref --best val.loss grid --iterations 2 "$W/space.json" >/dev/null ||
     wrong "the undisturbed run failed"
@@ -113,7 +115,7 @@ note() { echo "$1" >>events; n_events=$((n_events + 1)); }
 
 kinds=(train train visit visit ssh ssh session session engine head script term away)
 [ -z "$can_fill" ] || kinds+=(full)
-[ -z "$has_slurm" ] || kinds+=(job job pilot pilot stepd stepd scancel requeue ctld slurmd node munge)
+[ -z "$has_slurm" ] || kinds+=(job job pilot pilot stepd stepd srun srun salloc scancel requeue ctld slurmd node munge)
 names=(a b c)
 
 # stepds [NODE]: what looks after jobs on our nodes, process ids
@@ -141,12 +143,15 @@ break_slurm()
         ;;
     esac
     case $1 in
+    srun) hit srun "^srun " && n_events=$((n_events - 1)) && sed -i '$d' events ;;
+    salloc) hit salloc '^salloc ' && n_events=$((n_events - 1)) && sed -i '$d' events ;;
     job) timeout 5 scancel --full --signal=KILL "$job" ;;
     scancel) timeout 5 scancel "$job" ;;
     requeue) timeout 5 scontrol requeue "$job" ;;
     pilot) hit pilot '/slurm_script' && n_events=$((n_events - 1)) && sed -i '$d' events ;;
     stepd)
-        p=$(stepds | one_of)
+        # (of batch jobs: srun waits for ever for a step whose keeper was killed)
+        p=$(stepds | while read -r p; do grep -qz '\.batch\]' "/proc/$p/cmdline" && echo "$p"; done | one_of)
         [ -n "$p" ] && kill -9 "$p"
         ;;
     ctld)
@@ -207,7 +212,7 @@ break_something()
     head) hit head '/hop-run -q -o ' ;;
     script) hit script '^sh [^ ]*/jobs/next' ;;
     term) kill -TERM "$pid" 2>/dev/null && note term ;;
-    job | pilot | stepd | scancel | requeue | ctld | slurmd | node | munge) break_slurm "$kind" "n$((RANDOM % 3 + 1))" ;;
+    job | pilot | stepd | srun | salloc | scancel | requeue | ctld | slurmd | node | munge) break_slurm "$kind" "n$((RANDOM % 3 + 1))" ;;
     away)
         stop_host "$HOSTS" "$h"
         sleep "0.$((RANDOM % 10))"
