@@ -276,25 +276,44 @@ follows_relu(const struct hop_cpu_prog *g, int v, const struct hop_dn_md *dx_md)
            hop_dn_md_equal(g->values[v].md, dx_md);
 }
 
+/* Then, too: is that ReLU part of another convolution, which reads no output of its own, and nobody
+ * else's backward pass still reads it? Then dx, of which each element wants that one of the input
+ * alone, takes the input's place. */
+static bool
+is_last_to_read(const struct hop_cpu_prog *g, int v)
+{
+    const struct hop_layer *before;
+    int u = hop_cpu_in(g, v - 1, 0);
+
+    if (u == 0 || !g->nodes[v - 1].is_fused || g->values[u].n_readers != 1)
+        return false;
+    before = &g->plan->spec.net->layers[u - 1];
+    return !strcmp(before->kind->op, "Conv2D") && g->values[v].buf->n_refs == 1;
+}
+
 static int
 data(struct hop_cpu_prog *g, int i, const struct hop_dn_md *dy_md, struct hop_err *e)
 {
     int v = hop_cpu_in(g, i, 0), rc;
     const struct hop_dn_md *dx_md = hop_cpu_md(g, &g->values[v], HOP_DN_NCHW16C, e);
     struct conv *s = g->nodes[i].aux;
-    struct hop_cpu_buf *dy, *dx;
+    struct hop_cpu_buf *dy, *dx = NULL;
 
     if (!dx_md)
         return HOP_ENOMEM;
     if ((rc = hop_cpu_grad_take(g, i + 1, dy_md, &dy, e)) ||
         (rc = place_points(g, s->w, &s->back, true, e)))
         return rc;
-    if (!(dx = hop_cpu_grad_new(g, dx_md, e)))
-        return HOP_ENOMEM;
     if (follows_relu(g, v, dx_md)) {
         s->end_back.relu_of = g->values[v].buf->p;
         g->nodes[v - 1].is_absorbed = true;
+        if (is_last_to_read(g, v)) {
+            dx = g->values[v].buf;
+            dx->n_refs++;
+        }
     }
+    if (!dx && !(dx = hop_cpu_grad_new(g, dx_md, e)))
+        return HOP_ENOMEM;
     s->dy = dy->p;
     s->dx = dx->p;
     rc = hop_cpu_call(g, HOP_CPU_BACKWARD, run_data, s, e);
