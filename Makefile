@@ -49,6 +49,10 @@ DNNL_TEXT = $(if $(DNNL),oneDNN $(DNNL) (device cpu),no oneDNN: no device cpu)
 # there these loops run on one thread.
 OMP_CFLAGS := $(if $(shell $(CC) --version 2>/dev/null | grep -i clang),-Wno-unknown-pragmas,-fopenmp)
 
+# xxHash built with a choice by the processor at run time digests three times as fast with AVX2.
+XXHASH := $(shell printf '%s\n' '$(hash)include <xxh_x86dispatch.h>' 'int main(void) { return (int)XXH3_128bits("", 0).low64; }' \
+	| $(CC) $(PKG_CFLAGS) $(CPPFLAGS) $(CFLAGS) -x c -o /dev/null - $(LDFLAGS) $(PKG_LIBS) 2>/dev/null && echo xxh_x86dispatch.h || echo xxhash.h)
+
 # ---- flags ----
 
 HOP_WARN = -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-missing-field-initializers -Wpointer-arith -Wformat=2 \
@@ -107,7 +111,7 @@ missing:
 
 # Files that change only when their text does: everything is rebuilt when compiler or flags change,
 # an archive when a source file comes or goes.
-$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(DNNL) $(DNNL_FILE) $(CUDA) $(CUDA_TEXT) $(if $(HAS_CUDA),$(NVCCFLAGS))
+$B/flags: TEXT = $(CC) $(HOP_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) $(PKG_LIBS) $(XXHASH) $(DNNL) $(DNNL_FILE) $(CUDA) $(CUDA_TEXT) $(if $(HAS_CUDA),$(NVCCFLAGS))
 $B/version.list: TEXT = $(VERSION) $(DATADIR) $(PLUGINDIR)
 $B/libhop.list: TEXT = $(LIB_OBJ)
 $B/libhop-engine.list: TEXT = $(ENGINE_OBJ)
@@ -128,6 +132,7 @@ $B/lib/engine/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/lib/engine/cpu/%.o: FLAGS_HERE = $(FAST_CFLAGS) $(OMP_CFLAGS)
 $B/lib/engine/cpu/dn_load.o: FLAGS_HERE = -DHOP_DNNL_FILE='"$(DNNL_FILE)"'
 $B/lib/net/%.o: FLAGS_HERE = $(FAST_CFLAGS)
+$B/lib/format/safetensors.o: FLAGS_HERE = -DHOP_XXHASH='<$(XXHASH)>'
 $B/tools/version.o: $B/version.list
 $B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' -DHOP_PLUGINDIR='"$(PLUGINDIR)"' \
 	-DHOP_COMPILER='"$(shell $(CC) --version | head -n 1)"' -DHOP_FLAGS='"$(CFLAGS) $(SAN)"' \

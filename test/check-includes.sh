@@ -19,7 +19,7 @@ find lib tools -name '*.[ch]' | sort | xargs awk '
         # header: files (regular expression) that may include it
         only["jansson.h"] = "^lib/format/json\\.c$"
         only["png.h"] = only["jpeglib.h"] = "^lib/format/image[a-z_]*\\.c$"
-        only["xxhash.h"] = "^lib/format/safetensors\\.c$"
+        only["xxhash.h"] = only["xxh_x86dispatch.h"] = "^lib/format/safetensors\\.c$"
         only["archive.h"] = only["archive_entry.h"] = "^lib/format/[a-z_]*\\.c$"
         only["zlib.h"] = "^lib/format/[a-z_]*\\.c$"
         only["dlfcn.h"] = "^lib/engine/[a-z_/]*\\.c$"

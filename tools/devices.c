@@ -45,8 +45,6 @@ cudnn_dirs(void)
     glob_t found;
     size_t i, j, k;
 
-    if (tool_env("HOP_CUDNN"))
-        return tool_env("HOP_CUDNN");
     for (j = 0; j < HOP_LEN(roots) * HOP_LEN(packages); j++) {
         i = j / HOP_LEN(packages);
         if (!roots[i] || *roots[i] != '/')
@@ -103,8 +101,9 @@ tool_devices_init(void)
 
     if (!dir)
         dir = plugins_beside();
-    if (hop_plugins_set(dir ? dir : hop_plugin_dir, cudnn_dirs(), &e))
+    if (hop_plugins_set(dir ? dir : hop_plugin_dir, tool_env("HOP_CUDNN"), &e))
         tool_die(&e);
+    hop_plugins_ask(cudnn_dirs);
     if ((plans_path = tool_env("HOP_GPU_PLANS")))
         hop_plugins_plans(read_plans(plans_path), on_plan);
 }

@@ -151,27 +151,27 @@ wait_for_input(void *arg, int fd, struct hop_err *e)
 }
 
 static int
-input_take(struct train_place *p, int fd, char **out, size_t *n, struct hop_err *e)
+input_take(struct train_place *p, int fd, struct hop_st_input **out, struct hop_err *e)
 {
     struct call *c = call_of(p);
     struct worker *w = c->worker;
     int rc = HOP_OK;
 
     if (!c->is_file) {
-        rc = warm_input_take(w->warm, fd, wait_for_input, c, out, n, e);
+        rc = warm_input_take(w->warm, fd, wait_for_input, c, out, e);
         turns_claim(&w->turns, &c->turn);
         if (!rc && (rc = turns_admit(&w->turns, &c->turn, c->n_slots, e)))
             warm_input_give(w->warm, *out);
         return rc;
     }
     rc = turns_admit(&w->turns, &c->turn, c->n_slots, e);
-    return rc ? rc : warm_input_take(w->warm, fd, NULL, NULL, out, n, e);
+    return rc ? rc : warm_input_take(w->warm, fd, NULL, NULL, out, e);
 }
 
 static void
-input_give(struct train_place *p, char *bytes)
+input_give(struct train_place *p, struct hop_st_input *in)
 {
-    warm_input_give(call_of(p)->worker->warm, bytes);
+    warm_input_give(call_of(p)->worker->warm, in);
 }
 
 static int
@@ -492,16 +492,19 @@ keep_serve(int listen_fd, int lock_fd, int dir_fd, const char *name,
     struct worker w = {.listen_fd = listen_fd, .lock_fd = lock_fd, .dir_fd = dir_fd, .name = name,
                        .program = *program, .idle_s = idle_s, .idle_since_s = hop_clock_s(),
                        .max_calls = count_max_calls(), .wake = {-1, -1}};
+    char hex[HOP_DIGEST_LEN + 1];
     size_t n;
     int rc;
 
     tool_devices_share();
-    hop_json_free(hop_json_object()); /* what the library sets up once is set up before threads */
+    hop_json_free(hop_json_object()); /* what libraries set up once is set up before threads */
     hop_device_list();
     turns_init(&w.turns);
     w.warm = warm_new(max_bytes, e);
     w.body = hop_alloc(1, KEEP_MAX_REQUEST, e);
     rc = w.warm && w.body ? HOP_OK : HOP_ENOMEM;
+    if (!rc)
+        hop_digest_of(w.body, KEEP_MAX_REQUEST, hex);
     if (!rc && pipe(w.wake) < 0)
         rc = hop_fail_errno(e, NULL, NULL, "cannot make a pipe");
     if (!rc) {

@@ -66,20 +66,17 @@ make_model(const struct train_options *o, int in_fd, struct hop_model *m, struct
     return rc;
 }
 
-/* *bytes: what m borrows from, to be given back by the caller after it. */
+/* *in: what m borrows from, to be given back by the caller after it. */
 static int
-read_model(struct train_place *place, int in_fd, struct hop_model *m, char **bytes,
+read_model(struct train_place *place, int in_fd, struct hop_model *m, struct hop_st_input **in,
            struct hop_err *e)
 {
-    size_t n;
     int rc;
 
-    if ((rc = place->input_take(place, in_fd, bytes, &n, e)))
+    if ((rc = place->input_take(place, in_fd, in, e)))
         return rc;
-    if ((rc = hop_model_parse(*bytes, n, "stdin", m, e)))
-        place->input_give(place, *bytes);
-    else
-        m->bytes = NULL;
+    if ((rc = hop_model_parse(*in, "stdin", m, e)))
+        place->input_give(place, *in);
     return rc;
 }
 
@@ -101,10 +98,15 @@ train_job_spec(const struct train_options *o, const struct hop_training *t)
 /* ---- 2 the place of a process of its own ---- */
 
 static int
-cold_input_take(struct train_place *p, int fd, char **out, size_t *n, struct hop_err *e)
+cold_input_take(struct train_place *p, int fd, struct hop_st_input **out, struct hop_err *e)
 {
-    (void)p;
-    return hop_read_fd(fd, "stdin", HOP_MAX_MODEL_BYTES, out, n, e);
+    struct hop_st_input *in = hop_alloc(1, sizeof *in, e);
+    int rc = in ? hop_st_input_read(in, fd, "stdin", HOP_MAX_MODEL_BYTES, NULL, NULL, e) : HOP_ENOMEM;
+
+    *out = in;
+    if (in && rc)
+        p->input_give(p, in);
+    return rc;
 }
 
 static int
@@ -194,10 +196,11 @@ cold_training_give(struct train_place *p, struct hop_training *t, bool is_good)
 }
 
 static void
-cold_input_give(struct train_place *p, char *bytes)
+cold_input_give(struct train_place *p, struct hop_st_input *in)
 {
     (void)p;
-    free(bytes);
+    free(in->bytes);
+    free(in);
 }
 
 static const struct train_place cold_place = {
@@ -345,21 +348,21 @@ visit(struct train_place *place, struct hop_model *m, struct hop_training *t,
 
 /* ---- 4 the job ---- */
 
-/* *bytes: as read_model has them, or NULL. */
+/* *in: as read_model has it, or NULL. */
 static int
-begin(struct train_place *place, int in_fd, struct hop_model *m, char **bytes,
+begin(struct train_place *place, int in_fd, struct hop_model *m, struct hop_st_input **in,
       struct hop_training *t, struct hop_err *e)
 {
     int rc;
 
-    *bytes = NULL;
+    *in = NULL;
     if (place->options->is_init)
         return make_model(place->options, in_fd, m, t, e);
-    if ((rc = read_model(place, in_fd, m, bytes, e)))
+    if ((rc = read_model(place, in_fd, m, in, e)))
         return rc;
     if ((rc = place->training_take(place, m, t, e))) {
         hop_model_clear(m);
-        place->input_give(place, *bytes);
+        place->input_give(place, *in);
     }
     return rc;
 }
@@ -369,12 +372,14 @@ train_job_input(const struct train_options *o, int in_fd, struct hop_model *m,
                 struct hop_training *t, struct hop_err *e)
 {
     struct train_place place = cold_place;
-    char *bytes;
+    struct hop_st_input *in;
     int rc;
 
     place.options = o;
-    if (!(rc = begin(&place, in_fd, m, &bytes, t, e)))
-        m->bytes = bytes;
+    if (!(rc = begin(&place, in_fd, m, &in, t, e)) && in) {
+        m->bytes = in->bytes;
+        free(in);
+    }
     return rc;
 }
 
@@ -385,24 +390,25 @@ train_job_run(const struct train_options *o, int in_fd, int out_fd, struct train
     struct train_place own = cold_place;
     struct hop_training t;
     struct hop_model m;
-    char *bytes, digest[HOP_DIGEST_LEN + 1] = "";
+    struct hop_st_input *in;
+    char digest[HOP_DIGEST_LEN + 1] = "";
     int rc;
 
     place = place ? place : &own;
     place->options = o;
-    if ((rc = begin(place, in_fd, &m, &bytes, &t, e)))
+    if ((rc = begin(place, in_fd, &m, &in, &t, e)))
         return rc;
     if (o->shard && !m.is_diverged)
         rc = visit(place, &m, &t, digest, e);
     if (!rc)
         rc = hop_training_write(out_fd, "stdout", &m, &t, *digest ? digest : NULL, e);
-    if (bytes)
+    if (in)
         place->training_give(place, &t, !rc);
     else
         hop_training_clear(&t);
     hop_model_clear(&m);
-    if (bytes)
-        place->input_give(place, bytes);
+    if (in)
+        place->input_give(place, in);
     tool_progress_end();
     return rc;
 }

@@ -36,7 +36,7 @@ struct train_plan {
  * has failed with HOP_EBUSY, nobody wants the visit's result any more. */
 struct train_place {
     /* All bytes of the input; given back with input_give, when nothing points into them any more. */
-    int (*input_take)(struct train_place *p, int fd, char **out, size_t *n, struct hop_err *e);
+    int (*input_take)(struct train_place *p, int fd, struct hop_st_input **out, struct hop_err *e);
     /* Memory for m's net, loaded with its tensors. Given back with training_give. */
     int (*training_take)(struct train_place *p, const struct hop_model *m, struct hop_training *t,
                          struct hop_err *e);
@@ -55,7 +55,7 @@ struct train_place {
     void (*leave)(struct train_place *p); /* the slot */
     void (*shard_give)(struct train_place *p, const struct hop_shard *shard);
     void (*training_give)(struct train_place *p, struct hop_training *t, bool is_good);
-    void (*input_give)(struct train_place *p, char *bytes);
+    void (*input_give)(struct train_place *p, struct hop_st_input *in);
     const struct train_options *options; /* set by train_job_run */
 };
 

@@ -1,14 +1,12 @@
 /* Contents: 1 things kept, 2 inputs, 3 models' memory, 4 plans, 5 shards */
 #include "warm.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -24,9 +22,7 @@ struct item {
     int n_users;
     int64_t bytes;
     uint64_t used_at;  /* w->clock when it was given back */
-    char *input;       /* [cap], its user's to move */
-    size_t cap;
-    char *lent;        /* input, once it stays where it is */
+    struct hop_st_input input;
     char *precision;   /* what the plan's spec borrows */
     struct hop_training training;
     struct train_plan plan;
@@ -60,7 +56,7 @@ item_free(struct item *x)
     hop_net_free(x->plan.net);
     hop_training_clear(&x->training);
     hop_shard_close(&x->shard);
-    free(x->input);
+    free(x->input.bytes);
     free(x->precision);
     free(x->key);
     free(x);
@@ -192,37 +188,9 @@ give(struct warm *w, struct item *x, int64_t bytes, bool is_good)
 
 /* ---- 2 inputs ---- */
 
-static int
-read_into(struct item *x, int fd, int (*wait)(void *arg, int fd, struct hop_err *e), void *arg,
-          size_t *n, struct hop_err *e)
-{
-    struct stat st;
-    ssize_t got = 1;
-    int rc = HOP_OK;
-
-    *n = 0;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-        rc = hop_grow(&x->input, &x->cap, (size_t)st.st_size + 2, 1, e);
-    while (!rc && got) {
-        if ((rc = hop_grow(&x->input, &x->cap, *n + 65536, 1, e)) ||
-            (wait && (rc = wait(arg, fd, e))))
-            break;
-        got = read(fd, x->input + *n, x->cap - *n - 1);
-        if (got < 0 && errno != EINTR && errno != EAGAIN)
-            rc = hop_fail_errno(e, "stdin", NULL, "cannot read");
-        *n += got > 0 ? (size_t)got : 0;
-        if (*n > HOP_MAX_MODEL_BYTES)
-            rc = hop_fail(e, HOP_EFORMAT, "stdin", NULL, "longer than %zu bytes",
-                          HOP_MAX_MODEL_BYTES);
-    }
-    if (!rc)
-        x->input[*n] = '\0';
-    return rc;
-}
-
 int
 warm_input_take(struct warm *w, int fd, int (*wait)(void *arg, int fd, struct hop_err *e),
-                void *arg, char **out, size_t *n, struct hop_err *e)
+                void *arg, struct hop_st_input **out, struct hop_err *e)
 {
     struct item *x = find(w, INPUT, "");
     char *key;
@@ -233,27 +201,18 @@ warm_input_take(struct warm *w, int fd, int (*wait)(void *arg, int fd, struct ho
             return HOP_ENOMEM;
         keep(w, x, 0);
     }
-    if ((rc = read_into(x, fd, wait, arg, n, e))) {
-        give(w, x, (int64_t)x->cap, true);
-        return rc;
-    }
-    pthread_mutex_lock(&w->lock);
-    *out = x->lent = x->input;
-    pthread_mutex_unlock(&w->lock);
-    return HOP_OK;
+    *out = &x->input;
+    if ((rc = hop_st_input_read(&x->input, fd, "stdin", HOP_MAX_MODEL_BYTES, wait, arg, e)))
+        warm_input_give(w, &x->input);
+    return rc;
 }
 
 void
-warm_input_give(struct warm *w, char *bytes)
+warm_input_give(struct warm *w, struct hop_st_input *in)
 {
-    struct item *x;
+    struct item *x = (struct item *)((char *)in - offsetof(struct item, input));
 
-    pthread_mutex_lock(&w->lock);
-    for (x = w->items; x->lent != bytes; x = x->next)
-        ;
-    x->lent = NULL;
-    pthread_mutex_unlock(&w->lock);
-    give(w, x, (int64_t)x->cap, true);
+    give(w, x, (int64_t)in->cap, true);
 }
 
 /* ---- 3 models' memory ---- */

@@ -15,10 +15,10 @@ void warm_set_limit(struct warm *w, int64_t max_bytes);
 
 /* warm_input_take - memory for an input: fd's bytes in memory that an earlier input left, which spares
  * the system finding and clearing as many pages. `wait` (or NULL) is called before each read and fails
- * with a code when nobody wants it any more. warm_input_give - back, by its address. */
+ * with a code when nobody wants it any more. */
 int warm_input_take(struct warm *w, int fd, int (*wait)(void *arg, int fd, struct hop_err *e),
-                    void *arg, char **out, size_t *n, struct hop_err *e) HOP_MUSTUSE;
-void warm_input_give(struct warm *w, char *bytes);
+                    void *arg, struct hop_st_input **out, struct hop_err *e) HOP_MUSTUSE;
+void warm_input_give(struct warm *w, struct hop_st_input *in);
 
 /* warm_training_take, _give - as the rows of struct train_place. Kept by architecture, optimizer
  * and number of slots. Not good: dropped. */

@@ -19,6 +19,7 @@ static struct row {
 };
 
 static const char *plugin_dir;
+static const char *(*ask_dirs)(void);
 
 static void
 on_log(int level, const char *line)
@@ -51,6 +52,12 @@ hop_plugins_set(const char *dir, const char *library_dirs, struct hop_err *e)
     plugin_dir = dir;
     host.library_dirs = library_dirs ? library_dirs : "";
     return HOP_OK;
+}
+
+void
+hop_plugins_ask(const char *(*library_dirs)(void))
+{
+    ask_dirs = library_dirs;
 }
 
 void
@@ -93,6 +100,8 @@ load(struct row *r, const char *path, struct hop_err *e)
         return hop_fail(e, HOP_EDEV, path, r->hint, "cannot load the plugin: %s", dlerror());
     if (!(symbol = dlsym(so, "hop_plugin")))
         return hop_fail(e, HOP_EDEV, path, r->hint, "is no plugin of hop");
+    if (!*host.library_dirs && ask_dirs)
+        host.library_dirs = ask_dirs();
     p = call(symbol);
     if ((rc = check_version(p, path, e)))
         return rc;

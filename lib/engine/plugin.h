@@ -66,6 +66,10 @@ enum { HOP_PLUGIN_ABI = HOP_ENGINE_ABI << 8 | 2 };
  * the first hop_device_find; without it there are none. Err: HOP_EARG: a folder is not absolute. */
 int hop_plugins_set(const char *dir, const char *library_dirs, struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_plugins_ask - where hop_plugins_set was told of no libraries: `library_dirs` is asked when the
+ * first plugin is loaded, since looking for them takes as long as a warm visit (kept, not copied). */
+void hop_plugins_ask(const char *(*library_dirs)(void));
+
 /* hop_plugins_plans - `plans` and `on_plan` of plugins loaded later (kept, not copied). */
 void hop_plugins_plans(const char *plans, void (*on_plan)(const char *line));
 

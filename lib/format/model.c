@@ -71,33 +71,29 @@ read_meta(struct hop_model *m, const char *where, struct hop_err *e)
 }
 
 int
-hop_model_parse(char *take_bytes, size_t n, const char *where, struct hop_model *m,
+hop_model_parse(const struct hop_st_input *in, const char *where, struct hop_model *m,
                 struct hop_err *e)
 {
     int rc;
 
     *m = (struct hop_model){0};
-    if (!(rc = hop_st_parse(take_bytes, n, where, true, &m->st, e)))
-        rc = read_meta(m, where, e);
-    if (rc)
+    if (!(rc = hop_st_parse_input(in, where, &m->st, e)) && (rc = read_meta(m, where, e)))
         hop_model_clear(m);
-    else
-        m->bytes = take_bytes;
     return rc;
 }
 
 int
 hop_model_read(int fd, const char *where, struct hop_model *m, struct hop_err *e)
 {
-    char *bytes;
-    size_t n;
+    struct hop_st_input in = {0};
     int rc;
 
     *m = (struct hop_model){0};
-    if ((rc = hop_read_fd(fd, where, HOP_MAX_MODEL_BYTES, &bytes, &n, e)))
-        return rc;
-    if ((rc = hop_model_parse(bytes, n, where, m, e)))
-        free(bytes);
+    if ((rc = hop_st_input_read(&in, fd, where, HOP_MAX_MODEL_BYTES, NULL, NULL, e)) ||
+        (rc = hop_model_parse(&in, where, m, e)))
+        free(in.bytes);
+    else
+        m->bytes = in.bytes;
     return rc;
 }
 

@@ -25,7 +25,7 @@
 
 struct hop_model {
     struct hop_st st;   /* tensors; data NULL-checked; empty for a model in the making */
-    char *bytes;        /* what st borrows from when read from a pipe, else NULL */
+    char *bytes;        /* what st borrows from, if it is m's to free (hop_model_read), else NULL */
     struct hop_json *config;
     struct hop_json *architecture;
     struct hop_json *data;    /* or NULL */
@@ -38,8 +38,8 @@ struct hop_model {
 /* hop_model_read - from fd (a pipe or file), all checks and digests. Err: HOP_EFORMAT, HOP_EIO. */
 int hop_model_read(int fd, const char *where, struct hop_model *m, struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_model_parse - the same from n bytes that become m's on success (freed by clear). */
-int hop_model_parse(char *take_bytes, size_t n, const char *where, struct hop_model *m,
+/* hop_model_parse - the same from what was read: m borrows its bytes, which must outlive m. */
+int hop_model_parse(const struct hop_st_input *in, const char *where, struct hop_model *m,
                     struct hop_err *e) HOP_MUSTUSE;
 
 /* hop_model_open - map a file. want_data_digest false reads only the header (planning, status). */

@@ -1,9 +1,12 @@
 #include "format/safetensors.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include HOP_XXHASH /* xxhash.h, or where the library has it its choice by the processor */
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -23,7 +26,7 @@ static const struct {
     {"F64", HOP_OTHER_DTYPE, 8},
 };
 
-/* Contents: 1 digests, 2 reading, 3 writing */
+/* Contents: 1 digests, 2 reading, 3 parsing, 4 writing */
 
 /* ---- 1 digests ---- */
 
@@ -86,6 +89,61 @@ header_digest_place(const char *text, size_t n)
 }
 
 /* ---- 2 reading ---- */
+
+/* Larger reads gain nothing, and half of it is in the second-level cache when it is digested. */
+enum { READ_BYTES = 512 << 10 };
+
+/* Digest what has come of the data area, which begins at byte *at; SIZE_MAX: not known yet. */
+static void
+digest_some(const struct hop_st_input *in, size_t *at, struct hop_digest *d)
+{
+    if (*at == SIZE_MAX && in->n >= 8) {
+        uint64_t n_header = hop_get_le64(in->bytes);
+
+        *at = n_header > MAX_HEADER_BYTES ? SIZE_MAX - 1 : (size_t)n_header + 8;
+    }
+    if (*at < in->n) {
+        hop_digest_add(d, in->bytes + *at, in->n - *at);
+        *at = in->n;
+    }
+}
+
+int
+hop_st_input_read(struct hop_st_input *in, int fd, const char *where, size_t max_bytes,
+                  int (*wait)(void *arg, int fd, struct hop_err *e), void *arg, struct hop_err *e)
+{
+    struct hop_digest *d = hop_digest_new(e);
+    size_t at = SIZE_MAX, room;
+    struct stat st;
+    ssize_t got = 1;
+    int rc = d ? HOP_OK : HOP_ENOMEM;
+
+    in->n = 0;
+    if (!rc && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+        (uint64_t)st.st_size < max_bytes)
+        rc = hop_grow(&in->bytes, &in->cap, (size_t)st.st_size + 2, 1, e);
+    while (!rc && got) {
+        if ((rc = hop_grow(&in->bytes, &in->cap, in->n + (in->n < 65536 ? 65536 : 2), 1, e)) ||
+            (wait && (rc = wait(arg, fd, e))))
+            break;
+        room = in->cap - in->n - 1;
+        got = read(fd, in->bytes + in->n, room < READ_BYTES ? room : READ_BYTES);
+        if (got < 0 && errno != EINTR && (errno != EAGAIN || !wait))
+            rc = hop_fail_errno(e, where, NULL, "cannot read");
+        in->n += got > 0 ? (size_t)got : 0;
+        if (!rc && in->n > max_bytes)
+            rc = hop_fail(e, HOP_EFORMAT, where, NULL, "longer than %zu bytes", max_bytes);
+        if (!rc && got > 0)
+            digest_some(in, &at, d);
+    }
+    if (d)
+        hop_digest_end(d, in->digest);
+    if (!rc)
+        in->bytes[in->n] = '\0';
+    return rc;
+}
+
+/* ---- 3 parsing ---- */
 
 struct private_ {
     struct hop_json *header;
@@ -239,9 +297,10 @@ check_header_digest(const char *text, size_t n, const char *want, const char *wh
     return rc;
 }
 
-int
-hop_st_parse(const void *bytes, size_t n, const char *where, bool want_data_digest,
-             struct hop_st *st, struct hop_err *e)
+/* known: the data area's digest, where it was made before. */
+static int
+parse(const void *bytes, size_t n, const char *where, bool want_data_digest, const char *known,
+      struct hop_st *st, struct hop_err *e)
 {
     const uint8_t *p = bytes;
     struct private_ *pr;
@@ -272,8 +331,9 @@ hop_st_parse(const void *bytes, size_t n, const char *where, bool want_data_dige
     if (!rc && (digest = hop_st_meta(st, "hop.header")))
         rc = check_header_digest((const char *)p + 8, (size_t)n_header, digest, where, e);
     if (!rc && want_data_digest && (digest = hop_st_meta(st, "hop.digest"))) {
-        hop_digest_of(st->data, st->n_data_bytes, hex);
-        if (strcmp(hex, digest))
+        if (!known)
+            hop_digest_of(st->data, st->n_data_bytes, hex);
+        if (strcmp(known ? known : hex, digest))
             rc = bad(e, where, 8 + (size_t)n_header, "the file was altered; make or fetch it again",
                      "the data from this byte on do not match their digest hop.digest");
     }
@@ -282,6 +342,21 @@ hop_st_parse(const void *bytes, size_t n, const char *where, bool want_data_dige
         hop_st_close(st);
     }
     return rc;
+}
+
+int
+hop_st_parse(const void *bytes, size_t n, const char *where, bool want_data_digest,
+             struct hop_st *st, struct hop_err *e)
+{
+    return parse(bytes, n, where, want_data_digest, NULL, st, e);
+}
+
+int
+hop_st_parse_input(const struct hop_st_input *in, const char *where, struct hop_st *st,
+                   struct hop_err *e)
+{
+    *st = (struct hop_st){0};
+    return parse(in->bytes, in->n, where, true, in->digest, st, e);
 }
 
 int
@@ -335,7 +410,7 @@ hop_st_meta(const struct hop_st *st, const char *key)
     return NULL;
 }
 
-/* ---- 3 writing ---- */
+/* ---- 4 writing ---- */
 
 static struct hop_json *
 header_json(const struct hop_tensor *tensors, size_t n_tensors, const struct hop_meta *meta,

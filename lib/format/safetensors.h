@@ -55,6 +55,25 @@ struct hop_st {
 int hop_st_parse(const void *bytes, size_t n, const char *where, bool want_data_digest,
                  struct hop_st *st, struct hop_err *e) HOP_MUSTUSE;
 
+/* A file's bytes, read from a descriptor. All zero: none yet. */
+struct hop_st_input {
+    char *bytes; /* [n] and a NUL; freed by the owner */
+    size_t n, cap;
+    char digest[HOP_DIGEST_LEN + 1]; /* of the data area; "" if they end before it */
+};
+
+/* hop_st_input_read - all of fd in place of what was in `in`, whose memory is used again. The digest is
+ * made on the way, while the bytes are in the processor's cache: reading a file twice takes as long
+ * again. wait (or NULL): called before each read, fails with a code to end it.
+ * Err: HOP_EIO; HOP_EFORMAT longer than max_bytes; HOP_ENOMEM. `in` stays to be freed or used again. */
+int hop_st_input_read(struct hop_st_input *in, int fd, const char *where, size_t max_bytes,
+                      int (*wait)(void *arg, int fd, struct hop_err *e), void *arg,
+                      struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_st_parse_input - hop_st_parse of what was read, its digest compared. */
+int hop_st_parse_input(const struct hop_st_input *in, const char *where, struct hop_st *st,
+                       struct hop_err *e) HOP_MUSTUSE;
+
 /* hop_st_open - map a file and parse it. */
 int hop_st_open(const char *path, bool want_data_digest, struct hop_st *st, struct hop_err *e)
     HOP_MUSTUSE;

@@ -1,7 +1,9 @@
 /* The container: what is written comes back; whatever is cut, altered or impossible is refused. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -124,6 +126,84 @@ test_damage(void)
     free(copy);
 }
 
+/* n bytes read into `in` through a pipe, in pieces of `piece` (0: from a file), and parsed. */
+static int
+parse_input(struct hop_st_input *in, const void *bytes, size_t n, size_t piece, struct hop_err *e)
+{
+    struct hop_st st = {0};
+    FILE *file_of = tmpfile();
+    int fds[2] = {fileno(file_of), -1}, rc;
+    size_t at, put;
+
+    if (piece && pipe(fds) < 0)
+        return HOP_EIO;
+    if (piece && !fork()) {
+        for (at = 0; at < n; at += put) {
+            put = n - at < piece ? n - at : piece;
+            if (write(fds[1], (const char *)bytes + at, put) != (ssize_t)put)
+                _exit(1);
+        }
+        _exit(0);
+    }
+    if (piece)
+        close(fds[1]);
+    else if (write(fds[0], bytes, n) != (ssize_t)n || lseek(fds[0], 0, SEEK_SET))
+        return HOP_EIO;
+    rc = hop_st_input_read(in, fds[0], "f", 1 << 24, NULL, NULL, e);
+    if (!rc && !(rc = hop_st_parse_input(in, "f", &st, e)))
+        hop_st_close(&st);
+    if (piece) {
+        close(fds[0]);
+        wait(NULL);
+    }
+    fclose(file_of);
+    return rc;
+}
+
+static void
+test_input(void)
+{
+    enum { N_DATA = 3000001 };
+    static const size_t pieces[] = {0, 1 << 20, 4097, 7};
+    struct hop_tensor t = {.name = "x", .dtype = HOP_U8, .dtype_name = "U8", .n_dims = 1,
+                           .dims = {N_DATA}, .data = calloc(1, N_DATA), .n_bytes = N_DATA};
+    struct hop_st_input in = {0};
+    struct hop_err e = {0};
+    char *big, path[] = "/tmp/hop-t-safetensors.XXXXXX";
+    size_t n_big, i, n_bad = 0;
+    int fd = mkstemp(path);
+
+    for (i = 0; i < N_DATA; i++)
+        ((unsigned char *)t.data)[i] = (unsigned char)(i * i >> 3);
+    ok(fd >= 0 && !hop_st_write(fd, path, &t, 1, NULL, 0, &e) && !lseek(fd, 0, SEEK_SET) &&
+           !hop_read_fd(fd, path, 1 << 24, &big, &n_big, &e),
+       "%zu bytes %s", n_big, e.what);
+    for (i = 0; i < HOP_LEN(pieces); i++) {
+        size_t n = pieces[i] == 7 ? n_file : n_big;
+        const char *bytes = pieces[i] == 7 ? file : big;
+
+        ok(!parse_input(&in, bytes, n, pieces[i], &e) && in.n == n && !memcmp(in.bytes, bytes, n),
+           "read in pieces of %zu %s", pieces[i], e.what);
+    }
+    for (i = n_big - N_DATA; i < n_big; i += 299999, e = (struct hop_err){0}) {
+        big[i] ^= 16;
+        n_bad += parse_input(&in, big, n_big, i % 2 ? 65536 : 0, &e) != HOP_EFORMAT;
+        big[i] ^= 16;
+    }
+    ok(n_bad == 0, "a bit of the data flipped is seen");
+    for (i = n_bad = 0; i < n_file; i++, e = (struct hop_err){0})
+        n_bad += parse_input(&in, file, i, 0, &e) != HOP_EFORMAT || !e.where[0];
+    ok(n_bad == 0, "cut at each byte is refused");
+    ok(!parse_input(&in, file, n_file, 0, &e), "and then a whole one is read %s", e.what);
+    fd = open("/dev/zero", O_RDONLY);
+    ok(hop_st_input_read(&in, fd, "f", 1 << 20, NULL, NULL, &e) == HOP_EFORMAT, "no end: %s", e.what);
+    close(fd);
+    unlink(path);
+    free(in.bytes);
+    free(big);
+    free((void *)t.data);
+}
+
 /* A file with this header text and n_data bytes of data. */
 static int
 parse_header(const char *header, size_t n_data, struct hop_err *e)
@@ -242,6 +322,7 @@ main(void)
     make_file();
     test_round_trip();
     test_damage();
+    test_input();
     test_headers();
     test_lengths();
     test_full();
