@@ -215,7 +215,7 @@ check-bats: all examples $(TEST_PLUGIN)
 check-includes:
 	@sh test/check-includes.sh
 
-## chaos: kills and cuts at random over real runs (SEED=, EVENTS=200, MAX_S=, ENGINES=)
+## chaos: kills and cuts at random over real runs, Slurm included where it is (SEED=, EVENTS=200, MAX_S=, ENGINES=)
 chaos: all examples
 	@HOP_BUILD=$(abspath $B) bash test/chaos.bash
 

@@ -181,6 +181,64 @@ END
     same
 }
 
+# engine NAME SCRIPT: what stands in for a program, in ./engines
+engine()
+{
+    mkdir -p engines
+    printf '#!/bin/sh\n%s\n' "$2" >"engines/$1"
+    chmod +x "engines/$1"
+}
+
+@test "an engine that ends in its own way: hop-run's status is one of ours, and it says how to go on" {
+    printf '{"name":"w0"}\n{"name":"w1"}\n' >workers
+    make_says() { engine make "case \$1 in --version) echo 'GNU Make 4.3' ;; *) $1 ;; esac"; }
+    for pair in 'exit 2:1' 'exit 77:1' 'exit 127:1' 'kill -9 $$:75' 'kill -SEGV $$:75'; do
+        make_says "${pair%:*}"
+        run --separate-stderr -"${pair##*:}" env PATH="$PWD/engines:$PATH" hop-run -o run --data data --workers workers --device ref \
+            --engine make grid --iterations 2 space.json
+        [[ ${stderr_lines[-1]} == "hop-run: make "*"; to go on: hop-run -o run "*" space.json" ]] || { echo "$stderr"; false; }
+    done
+    # a shell that runs the script of GNU parallel or of Slurm
+    rm engines/make
+    engine sh "case \$1 in */next.sh) kill -9 \$\$ ;; *) exec /bin/sh \"\$@\" ;; esac"
+    cp "$HOP_BUILD/bin/hop-run" engines/hop-run
+    for tool in "$HOP_BUILD"/bin/hop-*; do [ -e "engines/${tool##*/}" ] || ln -s "$tool" engines/; done
+    run --separate-stderr -75 engines/hop-run -o run --data data --workers workers --device ref grid --iterations 2 space.json
+    [[ ${stderr_lines[-1]} == "hop-run: parallel was ended by signal 9; to go on: "*" space.json" ]] || { echo "$stderr"; false; }
+    go >/dev/null
+    same
+}
+
+@test "the disk is full when an engine begins: exit 1, one line with the reason and the command that goes on" {
+    [ "$(id -u)" -eq 0 ] || skip "mounting needs root"
+    mkdir small
+    mount -t tmpfs -o size=2m tmpfs small 2>/dev/null || skip "cannot mount a tmpfs here"
+    printf '{"name":"w0"}\n{"name":"w1"}\n' >workers
+    fill='dd if=/dev/zero of=small/filler bs=4k 2>/dev/null; dd if=/dev/zero of=small/filler2 bs=1 2>/dev/null'
+    # make, and what the script of parallel runs first, meet a disk that has just become full
+    engine make "case \$1 in --version) ;; *) $fill ;; esac; exec $(command -v make) \"\$@\""
+    engine hop-visit "case \$* in *--add-configs*) $fill ;; esac; exec $HOP_BUILD/bin/hop-visit \"\$@\""
+    cp "$HOP_BUILD/bin/hop-run" engines/hop-run
+    for tool in "$HOP_BUILD"/bin/hop-*; do [ -e "engines/${tool##*/}" ] || ln -s "$tool" engines/; done
+    for engine in make parallel; do
+        rm -rf small/*
+        status=0
+        PATH=$PWD/engines:$PATH engines/hop-run -q -o small/run --data data --workers workers --device ref \
+            --engine $engine grid --iterations 2 space.json >out 2>err || status=$?
+        cat err
+        [ "$status" -eq 1 ] || { umount small; false; }
+        grep -q 'small/run: cannot write: No space left on device; to go on: hop-run -q -o small/run .* space.json$' err || { umount small; false; }
+        ! grep -q 'I/O error' err || { umount small; false; }
+        rm small/filler*
+        hop-run -q -o small/run --data data --workers workers --device ref --engine $engine grid --iterations 2 space.json >/dev/null ||
+            { umount small; false; }
+        rm -rf run
+        cp -R small/run run
+        same || { umount small; false; }
+    done
+    umount small
+}
+
 @test "a cut connection in the middle of a model, both ways; sshd gone and back" {
     need_hosts
     # a net whose file takes a while through ssh

@@ -23,8 +23,7 @@ slurm_start()
     chmod 755 "$1"
     head -c 128 /dev/urandom >"$1/munge.key"
     chmod 400 "$1/munge.key"
-    munged --force --key-file="$1/munge.key" --socket="$1/munge.socket" --pid-file="$1/munge.pid" \
-        --log-file="$1/munge.log" --seed-file="$1/munge.seed" 3>&- || return
+    slurm_munge || return
     ports=$((20000 + RANDOM % 30000))
     cat >"$SLURM_CONF" <<END
 ClusterName=hop
@@ -77,7 +76,12 @@ END
     return 1
 }
 
-# slurm_controller; slurm_node NAME: start one; slurm_pid NAME: its process.
+# slurm_munge; slurm_controller; slurm_node NAME: start one; slurm_pid NAME: its process.
+slurm_munge()
+{
+    munged --force --key-file="$SLURM_DIR/munge.key" --socket="$SLURM_DIR/munge.socket" --pid-file="$SLURM_DIR/munge.pid" \
+        --log-file="$SLURM_DIR/munge.log" --seed-file="$SLURM_DIR/munge.seed" 3>&-
+}
 slurm_controller()
 {
     # A controller that was killed may have forgotten its last jobs; nodes that have them would take new

@@ -251,16 +251,37 @@ if [ -n "$dry" ]; then
 fi
 mkdir -p "$run/jobs" || exit 1
 
+# stop STATUS [TEXT]: the search cannot go on now. A tool has said why, or TEXT does; where the disk is
+# full, that is why, and the command that goes on follows. No status but those of our manual leaves here.
+stop() {
+    status=$1
+    text=${2:-}
+    if [ "$status" -gt 128 ]; then
+        text=${text:-a tool was ended by signal $((status - 128))}
+        status=75
+    fi
+    why=$({ printf '%4096s\n' x | LC_ALL=C tee "$run/jobs/room" >/dev/null; } 2>&1)
+    rm -f "$run/jobs/room"
+    if [ -n "$why" ]; then
+        text="$run: cannot write: ${why##*: }"
+        [ "$status" -eq 75 ] || status=1
+    fi
+    [ -z "$text" ] || say "$text; to go on: $again"
+    exit "$status"
+}
+
 # The script inherits the lock, so that a run whose hop-run was killed is not begun again beside it;
 # visits, which may outlive both, hold another one. (Slurm's are waited for by its script.)
-exec 9>"$run/.lock" || exit 1
+command exec 9>"$run/.lock" || exit 1
 flock -n 9 || die 75 "$run: another hop-run works on it"
+# Jobs of Slurm that an earlier call left end after the visit that they are at.
+[ "$engine" = slurm ] || rm -f "$run/jobs/slurm.now"
 [ "$engine" = slurm ] || flock -n "$run/.visits.lock" true || die 75 "$run: visits of an earlier call still run"
 
 # What makes two calls one search: the data, the method, the space.
 keep() { # TEXT FILE WHAT
     if [ ! -e "$2" ]; then
-        { printf '%s\n' "$1" >"$2.new" && mv "$2.new" "$2"; } || exit 1
+        { printf '%s\n' "$1" >"$2.new" && mv "$2.new" "$2"; } 2>/dev/null || stop 1 "$2: cannot write"
     fi
     [ "$(cat "$2")" = "$1" ] ||
         die 1 "$run: was begun with another $3 (kept in $2; take a new run folder)"
@@ -284,11 +305,12 @@ case $prefix in
 esac
 keep "$method" "$run/method$prefix.txt" "method"
 keep "$(cat "$space")" "$run/space$prefix.json" "space"
-: >>"$run/log.jsonl" || exit 1
+true >>"$run/log.jsonl" || exit 1
 
 # Which states are kept beside the last ones may change from call to call.
 if [ -n "$best" ] || [ ! -e "$run/best.txt" ]; then
-    { printf '%s\n' "${best:-val}" >"$run/best.txt.new" && mv "$run/best.txt.new" "$run/best.txt"; } || exit 1
+    { printf '%s\n' "${best:-val}" >"$run/best.txt.new" && mv "$run/best.txt.new" "$run/best.txt"; } 2>/dev/null ||
+        stop 1 "$run/best.txt: cannot write"
 fi
 best=$(cat "$run/best.txt")
 
@@ -333,23 +355,23 @@ left_open() {
 
 while :; do
     if [ -e "$run/configs.jsonl" ]; then
-        hop-visit $quiet --run "$run" --restore || exit
+        hop-visit $quiet --run "$run" --restore || stop $?
     fi
     # What was asked for is part of what is known: methods that choose by results go on from there.
     { [ ! -e "$run/configs.jsonl" ] || cat "$run/configs.jsonl"; cat "$run/log.jsonl"; } |
-        hop-search $quiet "$@" ${every:+"--eval-every=$every"} >"$next" || exit
+        hop-search $quiet "$@" ${every:+"--eval-every=$every"} >"$next" || stop $?
     if [ ! -s "$next" ]; then
-        left_open >"$next" || exit
+        left_open >"$next" || stop 1
         [ -s "$next" ] || break
     fi
     size=$(wc -c <"$run/log.jsonl")
     if [ -e "$last" ] && [ "$size" = "$was" ] && cmp -s "$next" "$last"; then
         die 1 "$run: hop-search still asks for configs that hop-schedule takes for done (is --eval-every 0? does --metric need --eval-train?)"
     fi
-    cp "$next" "$last" || exit 1
+    cp "$next" "$last" || stop 1
     was=$size
-    schedule --as $form $quiet $verbose <"$next" >"$script" || exit
-    schedule -q --as json <"$next" >>"$run/schedule.jsonl" || exit
+    schedule --as $form $quiet $verbose <"$next" >"$script" || stop $?
+    schedule -q --as json <"$next" >>"$run/schedule.jsonl" || stop $?
     [ -n "$caught" ] && exit $((128 + caught))
     case $engine in
     make) rm -f "$made"; make -j -f "$script" >&2 & ;;
@@ -365,7 +387,15 @@ while :; do
     pid=
     [ -z "$caught" ] || exit $((128 + caught))
     if [ "$engine" = make ] && [ $status -ne 0 ] && [ -s "$made" ]; then read -r status <"$made"; fi
-    [ "$status" -eq 0 ] || exit "$status"
+    # What a script exits with on purpose, 1 or 75, it has explained. Anything else is an engine's own.
+    case $status in
+    0) ;;
+    1 | 75) exit "$status" ;;
+    *)
+        [ "$status" -le 128 ] || stop 75 "$engine was ended by signal $((status - 128))"
+        stop 1 "$engine did not end well (exit $status)"
+        ;;
+    esac
 done
 # What is kept is what is shown: configs at their best, or at their last iteration.
 case $best in

@@ -156,13 +156,13 @@ add_births(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
     size_t i, n = 0;
     int rc = HOP_OK;
 
-    hop_str_add(out, "\nhop-visit --run \"$run\" --add-configs <<'HOP_CONFIGS' || exit\n");
+    hop_str_add(out, "\nhop-visit --run \"$run\" --add-configs <<'HOP_CONFIGS' || failed $?\n");
     for (i = 0; i < in->tasks->n && !rc; i++) {
         rc = hop_json_dump(in->tasks->configs[i], out, e);
         hop_str_add(out, "\n");
         n += !in->tasks->v[i].is_born;
     }
-    hop_str_add(out, "HOP_CONFIGS\nhop-visit --run \"$run\" --restore || exit\n");
+    hop_str_add(out, "HOP_CONFIGS\nhop-visit --run \"$run\" --restore || failed $?\n");
     if (!n)
         return rc;
     hop_str_addf(out, "batch %zu 100%% <<'HOP_LINES'\n", n);

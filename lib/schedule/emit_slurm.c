@@ -22,16 +22,21 @@
 /* What jobs ask for what to do. */
 static const char pick[] =
     "# What is there to do? First the cells, one a line: \"RANK CONFIG STAGE JOB...\", the jobs that may\n"
-    "# carry it out; then what the jobs have written down: \"b RANK\" begun, \"e RANK STATUS\" ended, \"a\" I\n"
-    "# am of no use. -v job: what comes next for that one; empty: how it stands, for who submits.\n"
+    "# carry it out; then what the jobs have written down: \"b RANK .\" begun, \"e RANK STATUS .\" ended, \"a .\"\n"
+    "# I am of no use; without the dot it was torn by a full disk, and follows again. -v job: what comes next for that one; empty: how it stands, for who submits.\n"
     "# -v gone: jobs that are not to be counted on.\n"
     "BEGIN {\n"
     "    n_gone = split(gone, words, \" \")\n"
     "    for (i = 1; i <= n_gone; i++) is_gone[words[i]] = 1\n"
     "}\n"
-    "$1 == \"b\" { open[$2]++; next }\n"
-    "$1 == \"e\" {\n"
-    "    open[$2]--\n"
+    "$1 == \"b\" && NF == 3 {\n"
+    "    if (!((FILENAME, $2) in begun)) open[$2]++\n"
+    "    begun[FILENAME, $2] = 1\n"
+    "    next\n"
+    "}\n"
+    "$1 == \"e\" && NF == 4 {\n"
+    "    if ((FILENAME, $2) in begun) open[$2]--\n"
+    "    delete begun[FILENAME, $2]\n"
     "    if ($3 == 0) {\n"
     "        if (!($2 in is_done)) n_done++\n"
     "        is_done[$2] = 1\n"
@@ -42,7 +47,7 @@ static const char pick[] =
     "    if ($3 != 75 && $3 <= 128) n_failed[$2]++\n"
     "    next\n"
     "}\n"
-    "$1 == \"a\" { next }\n"
+    "NF == 0 || $1 ~ /^[abe]/ { next }\n"
     "{\n"
     "    n++\n"
     "    config[n] = $2\n"
@@ -111,11 +116,19 @@ static const char pilot[] =
     "}\n"
     "trap catch HUP INT TERM\n"
     "\n"
+    "# note TEXT: into the journal. A disk that is full may get room; what it tore is on lines of its own.\n"
+    "note() {\n"
+    "    n_notes=0\n"
+    "    until printf '\\n%s .\\n' \"$1\" 2>/dev/null >>\"$journal\"; do\n"
+    "        n_notes=$((n_notes + 1))\n"
+    "        [ $n_notes -lt \"$HOP_PATIENCE\" ] && [ -z \"$caught\" ] || exit 1\n"
+    "        sleep 1\n"
+    "    done\n"
+    "}\n"
+    "\n"
     "# What an earlier life of this job left open has ended.\n"
-    "awk '$1 == \"b\" { n[$2]++ } $1 == \"e\" { n[$2]-- }\n"
-    "    END { for (r in n) if (n[r] > 0) print \"e\", r, 137 }' <\"$journal\" >\"open.$HOP_JOB\"\n"
-    "cat \"open.$HOP_JOB\" >>\"$journal\"\n"
-    "rm -f \"open.$HOP_JOB\"\n"
+    "for rank in $(awk '$1 == \"b\" && NF == 3 { n[$2] = 1 } $1 == \"e\" && NF == 4 { delete n[$2] }\n"
+    "    END { for (r in n) print r }' <\"$journal\"); do note \"e $rank 137\"; done\n"
     "\n"
     "waited=0\n"
     "n_wrong=0\n"
@@ -148,7 +161,7 @@ static const char pilot[] =
     "    [ -n \"$line\" ] || exit 1\n"
     "    [ \"$rank\" != \"$before\" ] || sleep $((1 << try))\n"
     "    [ -z \"$caught\" ] || exit 143\n"
-    "    echo \"b $rank\" >>\"$journal\"\n"
+    "    note \"b $rank\"\n"
     "    (cd \"$HOP_CWD\" && eval \"exec $line\") 2>\"err.$rank\" &\n"
     "    pid=$!\n"
     "    wait \"$pid\"\n"
@@ -159,7 +172,7 @@ static const char pilot[] =
     "    done\n"
     "    pid=\n"
     "    cat \"err.$rank\"\n"
-    "    echo \"e $rank $status\" >>\"$journal\"\n"
+    "    note \"e $rank $status\"\n"
     "    waited=0\n"
     "    if [ $status -eq 0 ]; then\n"
     "        n_wrong=0\n"
@@ -174,7 +187,7 @@ static const char pilot[] =
     "        last_wrong=$rank\n"
     "    fi\n"
     "    if [ \"$n_wrong\" -ge \"$HOP_ASIDE\" ]; then\n"
-    "        echo a >>\"$journal\"\n"
+    "        note a\n"
     "        exit 1\n"
     "    fi\n"
     "done\n"
@@ -204,7 +217,7 @@ static const char head[] =
     "need() {\n"
     "    command -v \"$1\" >/dev/null || { say \"$1 is not installed\"; exit 1; }\n"
     "}\n"
-    "for tool in hop-visit sbatch squeue scancel; do need $tool; done\n"
+    "for tool in hop-visit sbatch squeue scancel timeout; do need $tool; done\n"
     "mkdir -p \"$run/jobs\" || exit 1\n"
     "run=$(cd \"$run\" && pwd -P) || exit 1\n"
     "job_name=hop-$(printf %s \"$run\" | cksum | cut -d ' ' -f 1)\n"
@@ -215,10 +228,11 @@ static const char head[] =
     "HOP_PATIENCE=$patience\n"
     "HOP_ASIDE=$n_aside\n"
     "export HOP_DIR HOP_CWD HOP_RETRIES HOP_PATIENCE HOP_ASIDE\n"
-    "mkdir \"$HOP_DIR\" \"$HOP_DIR/journal\" && : >\"$HOP_DIR/gone\" || exit 1\n"
+    "mkdir \"$HOP_DIR\" \"$HOP_DIR/journal\" && true >\"$HOP_DIR/gone\" || cannot_write\n"
     "\n"
-    "# What Slurm has of this run: \"JOB|STATE|REASON\" lines in queue.\n"
-    "queue() { in_time squeue -h -u \"$(id -un)\" -n \"$job_name\" -o '%i|%T|%r' >\"$HOP_DIR/queue\" 2>\"$HOP_DIR/squeue.err\"; }\n"
+    "# What Slurm has of this run: \"JOB|STATE|REASON|COMMENT\" lines in jobs. In no file, since what a full\n"
+    "# disk cuts short would be taken for jobs that have ended.\n"
+    "queue() { jobs=$(timeout 10 squeue -h -u \"$(id -un)\" -n \"$job_name\" -o '%i|%T|%r|%k' 2>\"$HOP_DIR/squeue.err\"); }\n"
     "cancel() { in_time scancel -u \"$(id -un)\" -n \"$job_name\" \"$@\" 2>/dev/null; }\n"
     "catch() {\n"
     "    caught=$1\n"
@@ -232,7 +246,7 @@ static const char head[] =
     "    end_line\n"
     "    n=0\n"
     "    cancel\n"
-    "    while queue && [ -s \"$HOP_DIR/queue\" ] && [ $n -lt 20 ]; do\n"
+    "    while queue && [ -n \"$jobs\" ] && [ $n -lt 20 ]; do\n"
     "        sleep 0.5\n"
     "        n=$((n + 1))\n"
     "    done\n"
@@ -252,18 +266,25 @@ static const char head[] =
     "\n"
     "# Jobs of an earlier call, whose script was killed: those that wait go, those that run end their\n"
     "# visit, which is not to be lost.\n"
-    "printf '%s\\n' \"$id\" >\"$run/jobs/slurm.now.new\" && mv \"$run/jobs/slurm.now.new\" \"$run/jobs/slurm.now\" || exit 1\n"
+    "printf '%s\\n' \"$id\" >\"$run/jobs/slurm.now.new\" && mv \"$run/jobs/slurm.now.new\" \"$run/jobs/slurm.now\" || cannot_write\n"
     "if ! queue; then\n"
     "    say \"$(tail -n 1 \"$HOP_DIR/squeue.err\")\"\n"
     "    say \"Slurm does not answer; to go on: $again\"\n"
     "    rm -rf \"$HOP_DIR\"\n"
     "    exit 75\n"
     "fi\n"
-    "cancel --state=PENDING\n"
     "n=0\n"
-    "while grep -v '|COMPLETING|' \"$HOP_DIR/queue\" >/dev/null; do\n"
+    "n_free=0\n"
+    "while printf '%s\\n' \"$jobs\" | grep -v '|COMPLETING|' | grep -q '|'; do\n"
     "    n=$((n + 1))\n"
     "    [ $n -ne 4 ] || say \"waiting for the visits that jobs of an earlier call are at\"\n"
+    "    cancel --state=PENDING\n"
+    "    # Jobs that Slurm has, though they are at nothing, may be dead ones of which it does not know yet.\n"
+    "    if flock -n \"$run/.visits.lock\" true; then n_free=$((n_free + 1)); else n_free=0; fi\n"
+    "    if [ $n_free -ge 10 ]; then\n"
+    "        cancel\n"
+    "        n_free=0\n"
+    "    fi\n"
     "    sleep 0.5\n"
     "    queue\n"
     "    leave_if_caught\n"
@@ -277,31 +298,20 @@ static const char body[] =
     "# All visits may be done before.\n"
     "i=0\n"
     "while [ $i -lt \"$n_jobs\" ]; do\n"
-    "    : >\"$HOP_DIR/journal/$i\"\n"
+    "    true >\"$HOP_DIR/journal/$i\" || cannot_write\n"
     "    eval \"job_$i= begun_$i=0 down_$i=\"\n"
     "    i=$((i + 1))\n"
     "done\n"
     "n_live=0\n"
     "n_done=0\n"
     "\n"
-    "# limited COMMAND...: a few seconds at most.\n"
-    "limited() {\n"
-    "    \"$@\" &\n"
-    "    limited=$!\n"
-    "    trap 'kill -TERM $limited 2>/dev/null' TERM\n"
-    "    (exec 9>&-; sleep 5; kill -TERM $limited) >/dev/null 2>&1 &\n"
-    "    wait $limited\n"
-    "}\n"
-    "\n"
     "# send: submit the job $i of worker $name, with the words given. sbatch waits by itself while Slurm\n"
     "# takes no more jobs, but there is other work to do meanwhile.\n"
     "send() {\n"
     "    HOP_JOB=$i\n"
     "    export HOP_JOB\n"
-    "    if in_time limited sbatch --parsable --export=ALL --requeue --job-name=\"$job_name\" --chdir=/ \\\n"
-    "        --output=/dev/null --nodes=1 --ntasks=1 \"$@\" \"$HOP_DIR/pilot.sh\" \\\n"
-    "        >\"$HOP_DIR/id\" 2>\"$HOP_DIR/sbatch.err\"; then\n"
-    "        read -r number <\"$HOP_DIR/id\"\n"
+    "    if number=$(timeout 5 sbatch --parsable --export=ALL --requeue --job-name=\"$job_name\" --comment=\"$id.$i\" \\\n"
+    "        --chdir=/ --output=/dev/null --nodes=1 --ntasks=1 \"$@\" \"$HOP_DIR/pilot.sh\" 2>\"$HOP_DIR/sbatch.err\"); then\n"
     "        eval \"job_$i=\\${number%%;*} size_$i=$(wc -c <\"$HOP_DIR/journal/$i\")\"\n"
     "        refused=\n"
     "        n_live=$((n_live + 1))\n"
@@ -343,12 +353,10 @@ static const char body[] =
     "        # It has ended: what it was at as well.\n"
     "        eval \"job_$i=\"\n"
     "        n_live=$((n_live - 1))\n"
-    "        (\n"
-    "            cd \"$HOP_DIR/journal\" || exit\n"
-    "            awk '$1 == \"b\" { n[$2]++ } $1 == \"e\" { n[$2]-- }\n"
-    "                END { for (r in n) if (n[r] > 0) print \"e\", r, 137 }' <\"$i\" >../open\n"
-    "            cat ../open >>\"$i\"\n"
-    "        )\n"
+    "        for which in $(awk '$1 == \"b\" && NF == 3 { n[$2] = 1 } $1 == \"e\" && NF == 4 { delete n[$2] }\n"
+    "            END { for (r in n) print r }' <\"$HOP_DIR/journal/$i\"); do\n"
+    "            printf '\\ne %s 137 .\\n' \"$which\" 2>/dev/null >>\"$HOP_DIR/journal/$i\" || cannot_write\n"
+    "        done\n"
     "        if is_gone \"$i\"; then return; fi\n"
     "        if grep -q '^a' \"$HOP_DIR/journal/$i\"; then\n"
     "            set_aside \"$n_aside visits in a row failed there\"\n"
@@ -387,8 +395,16 @@ static const char body[] =
     "    i=0\n"
     "    while [ $i -lt \"$n_jobs\" ]; do\n"
     "        eval \"number=\\$job_$i\"\n"
+    "        if [ -z \"$number\" ]; then\n"
+    "            # one whose number did not get through to us\n"
+    "            number=$(printf '%s\\n' \"$jobs\" | sed -n \"/|$id\\.$i\\$/{s/|.*//p;q;}\")\n"
+    "            if [ -n \"$number\" ]; then\n"
+    "                eval \"job_$i=$number size_$i=0\"\n"
+    "                n_live=$((n_live + 1))\n"
+    "            fi\n"
+    "        fi\n"
     "        if [ -n \"$number\" ]; then\n"
-    "            state=$(sed -n \"/^$number|/{s///p;q;}\" \"$HOP_DIR/queue\")\n"
+    "            state=$(printf '%s\\n' \"$jobs\" | sed -n \"/^$number|/{s///;s/|[^|]*\\$//p;q;}\")\n"
     "            with \"$i\" look_after\n"
     "        fi\n"
     "        i=$((i + 1))\n"
@@ -399,7 +415,8 @@ static const char body[] =
     "read_state() {\n"
     "    size=$(cat \"$HOP_DIR\"/journal/* \"$HOP_DIR/gone\" | wc -c)\n"
     "    [ \"$size\" != \"${read_size:-}\" ] || return 0\n"
-    "    read_size=$size\n"    "    (cd \"$HOP_DIR\" && awk -f pick.awk -v job= -v \"retries=$retries\" -v \"gone=$(cat gone)\" cells journal/*) >\"$HOP_DIR/state\" || exit 1\n"
+    "    read_size=$size\n"
+    "    verdicts=$(cd \"$HOP_DIR\" && awk -f pick.awk -v job= -v \"retries=$retries\" -v \"gone=$(cat gone)\" cells journal/*) || cannot_write\n"
     "    ready=\n"
     "    n_bad=0\n"
     "    while read -r what which how; do\n"
@@ -408,7 +425,9 @@ static const char body[] =
     "        ready) ready=\"$ready $which\" ;;\n"
     "        bad) n_bad=$((n_bad + 1)) ;;\n"
     "        esac\n"
-    "    done <\"$HOP_DIR/state\"\n"
+    "    done <<END\n"
+    "$verdicts\n"
+    "END\n"
     "}\n"
     "\n"
     "# finish: say what went wrong, if anything.\n"
@@ -436,7 +455,9 @@ static const char body[] =
     "            fi\n"
     "            ;;\n"
     "        esac\n"
-    "    done <\"$HOP_DIR/state\"\n"
+    "    done <<END\n"
+    "$verdicts\n"
+    "END\n"
     "    [ -z \"$refused\" ] || say \"$refused\"\n"
     "    say \"what does not need it is done; to go on: $again\"\n"
     "    exit $status\n"
@@ -559,12 +580,12 @@ add_configs(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e
     size_t i;
     int rc = HOP_OK;
 
-    hop_str_add(out, "\nhop-visit --run \"$run\" --add-configs <<'HOP_CONFIGS' || exit\n");
+    hop_str_add(out, "\nhop-visit --run \"$run\" --add-configs <<'HOP_CONFIGS' || failed $?\n");
     for (i = 0; i < in->tasks->n && !rc; i++) {
         rc = hop_json_dump(in->tasks->configs[i], out, e);
         hop_str_add(out, "\n");
     }
-    hop_str_add(out, "HOP_CONFIGS\nhop-visit --run \"$run\" --restore || exit\n");
+    hop_str_add(out, "HOP_CONFIGS\nhop-visit --run \"$run\" --restore || failed $?\n");
     return rc;
 }
 
@@ -578,7 +599,7 @@ add_cells(const struct hop_emit_in *in, const struct hop_cells *cells, const siz
     struct hop_cell at;
     size_t i, k, n, job;
 
-    hop_str_add(out, "cat >\"$HOP_DIR/cells\" <<'HOP_CELLS' || exit\n");
+    hop_str_add(out, "cat >\"$HOP_DIR/cells\" <<'HOP_CELLS' || cannot_write\n");
     for (i = 0; i < cells->n; i++) {
         hop_str_addf(out, "%zu %lu %lld", i + 1, (unsigned long)cells->c[i].task,
                      (long long)cells->c[i].stage);
@@ -593,7 +614,7 @@ add_cells(const struct hop_emit_in *in, const struct hop_cells *cells, const siz
         }
         hop_str_add(out, "\n");
     }
-    hop_str_add(out, "HOP_CELLS\ncat >\"$HOP_DIR/lines\" <<'HOP_LINES' || exit\n");
+    hop_str_add(out, "HOP_CELLS\ncat >\"$HOP_DIR/lines\" <<'HOP_LINES' || cannot_write\n");
     hop_str_add(out, hop_str_c(&lines));
     hop_str_add(out, "HOP_LINES\n");
     out->is_oom = out->is_oom || lines.is_oom;
@@ -603,7 +624,7 @@ add_cells(const struct hop_emit_in *in, const struct hop_cells *cells, const siz
 static void
 add_file(const char *name, const char *text, struct hop_str *out)
 {
-    hop_str_addf(out, "cat >\"$HOP_DIR/%s\" <<'HOP_TEXT' || exit\n%sHOP_TEXT\n", name, text);
+    hop_str_addf(out, "cat >\"$HOP_DIR/%s\" <<'HOP_TEXT' || cannot_write\n%sHOP_TEXT\n", name, text);
 }
 
 static int

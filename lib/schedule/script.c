@@ -15,6 +15,23 @@ static const char body[] =
     "    end_line\n"
     "    printf '%s: %s\\n' \"$me\" \"$*\" >&2\n"
     "}\n"
+    "# no_room: sets why, the reason why RUN cannot be written to now, or nothing.\n"
+    "no_room() {\n"
+    "    why=$({ printf '%4096s\\n' x | LC_ALL=C tee \"$run/jobs/room\" >/dev/null; } 2>&1)\n"
+    "    rm -f \"$run/jobs/room\"\n"
+    "    why=${why##*: }\n"
+    "}\n"
+    "# cannot_write: the script's own files. failed STATUS: of a tool, which has said why.\n"
+    "cannot_write() {\n"
+    "    no_room\n"
+    "    say \"$run: cannot write${why:+: $why}; to go on: $again\"\n"
+    "    exit 1\n"
+    "}\n"
+    "failed() {\n"
+    "    no_room\n"
+    "    [ -z \"$why\" ] || say \"$run: cannot write: $why; to go on: $again\"\n"
+    "    exit \"$1\"\n"
+    "}\n"
     "clock() { printf '%d:%02d:%02d' $(($1 / 3600)) $(($1 / 60 % 60)) $(($1 % 60)); }\n";
 
 static const char hosts[] =

@@ -13,7 +13,7 @@ enum { HOP_SCRIPT_HOLDERS = 4 };
 
 /* hop_script_begin - shell text: $run, $retries, $n_visits (all cells), $n_aside (visits in a row
  * that go wrong before a worker is set aside), $halt, $HOP_NL; $me, $again, $midline, end_line, say,
- * clock. */
+ * clock; cannot_write, failed: ends for want of room on the disk, too. */
 void hop_script_begin(const struct hop_emit_in *in, size_t n_cells, struct hop_str *out);
 
 /* hop_script_hosts - shell text: open_hosts, close_hosts, use_hosts for connections to the hosts of
