@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/cpu/plan.h"
+#include "engine/cpu/precision.h"
 #include "engine/cpu/wino.h"
 
 enum { LANES = 16 };
@@ -23,7 +24,6 @@ struct conv {
 /* ---- 1 which ---- */
 
 enum {
-    LEAST_CHANNELS = 16,
     LEAST_TILES = 24,    /* the kernel's way to the points must pay */
     LEAST_EXAMPLES = 16, /* of a gradient of weights */
     MOST_POINTS = 1 << 20 /* floats: larger kernels go to the points anew each time, in scratch memory */
@@ -64,18 +64,6 @@ kernel_md(struct hop_cpu_prog *g, int i, struct hop_err *e)
     return hop_dn_md_new(g->set, 4, dims, HOP_DN_OIHW16I16O, e);
 }
 
-bool
-hop_cpu_conv_suits_wino(const struct hop_layer *l)
-{
-    const struct hop_conv2d *p = l->params;
-
-    return !strcmp(l->kind->op, "Conv2D") && p->kh == 3 && p->kw == 3 && p->stride_h == 1 &&
-           p->stride_w == 1 && p->dilation_h == 1 && p->dilation_w == 1 && p->groups == 1 &&
-           l->in_shape.d[l->in_shape.n_dims - 1] >= LEAST_CHANNELS &&
-           l->out_shape.d[l->out_shape.n_dims - 1] >= LEAST_CHANNELS &&
-           hop_dn_has_avx512() && hop_cpu_wino_can();
-}
-
 int
 hop_cpu_conv_wino(struct hop_cpu_prog *g, int i, bool *is_wino, struct hop_err *e)
 {
@@ -85,7 +73,8 @@ hop_cpu_conv_wino(struct hop_cpu_prog *g, int i, bool *is_wino, struct hop_err *
     int rc;
 
     *is_wino = false;
-    if (g->plan->is_bf16 || !hop_cpu_conv_suits_wino(l) || !pays(&s))
+    if (g->plan->is_bf16 || !hop_cpu_suits_wino(l) || !hop_dn_has_avx512() ||
+        !hop_cpu_wino_can() || !pays(&s))
         return HOP_OK;
     if (!(md = kernel_md(g, i, e)))
         return HOP_ENOMEM;
