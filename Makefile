@@ -83,7 +83,8 @@ ENGINE_OBJ = $(ENGINE_SRC:%.c=$B/%.o)
 CUDA_HOST_OBJ := $(patsubst %.c,$B/%.o,$(shell grep -L 'include <cu' lib/engine/cuda/*.c))
 TOOL_OBJ = $B/tools/tool.o $B/tools/version.o
 BINS = $(TOOLS:%=$B/bin/%) $(SCRIPTS:%=$B/bin/%)
-UNIT := $(patsubst test/unit/%.c,$B/test/%,$(wildcard test/unit/t_*.c))
+# t_precision asks the device cpu's own functions.
+UNIT := $(patsubst test/unit/%.c,$B/test/%,$(filter-out $(if $(DNNL),,%/t_precision.c),$(wildcard test/unit/t_*.c)))
 UNIT += $(CUDA_UNIT)
 EXAMPLES := $(patsubst examples/%.c,$B/examples/%,$(wildcard examples/*.c))
 # bench_peak is written for oneDNN 2, bench_wino for the device cpu.

@@ -232,6 +232,7 @@ main(int argc, char **argv)
     if (!a.want_predict && !a.shards.n)
         tool_usage("--shard", "is missing");
     tool_devices_init();
+    hop_device_expect(a.device);
     where = a.model && strcmp(a.model, "-") ? a.model : "stdin";
     check(a.model && strcmp(a.model, "-") ? hop_model_open(a.model, true, &m, &e)
                                           : hop_model_read(STDIN_FILENO, where, &m, &e),

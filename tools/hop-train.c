@@ -85,6 +85,8 @@ visit(int *status, struct hop_err *e)
         max_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) / 4 * sysconf(_SC_PAGESIZE);
     if (keep && !o.is_init) /* no device is asked here: a GPU's driver does not live through fork */
         rc = keep_call(&o, idle_s, max_bytes, status, e);
+    if (rc == HOP_EOF && o.shard)
+        hop_device_expect(o.device);
     return rc == HOP_EOF ? train_job_run(&o, STDIN_FILENO, STDOUT_FILENO, NULL, e) : rc;
 }
 

@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,16 @@ struct hop_arena_block {
     struct hop_arena_block *next;
     char *p;
     size_t bytes, used;
+};
+
+/* What the thread of hop_arena_fill goes over. */
+struct hop_arena_fill {
+    pthread_t thread;
+    size_t n;
+    struct {
+        char *p;
+        size_t bytes;
+    } parts[];
 };
 
 /* As many bytes as are asked for, and, but under AddressSanitizer, whole huge pages. */
@@ -67,9 +78,60 @@ full:
     return NULL;
 }
 
+#ifdef MADV_POPULATE_WRITE
+/* Page by page, so that nobody waits long who maps or unmaps memory. */
+static void *
+fill(void *arg)
+{
+    struct hop_arena_fill *f = arg;
+
+    for (size_t i = 0; i < f->n; i++)
+        for (size_t at = 0; at < f->parts[i].bytes; at += PAGE)
+            if (madvise(f->parts[i].p + at, PAGE, MADV_POPULATE_WRITE))
+                return NULL;
+    return NULL;
+}
+#else
+static void *
+fill(void *arg)
+{
+    (void)arg;
+    return NULL;
+}
+#endif
+
+enum { LEAST_FILL = 4 * PAGE };
+
+void
+hop_arena_fill(struct hop_arena *a)
+{
+    size_t n = 0, bytes = 0;
+    struct hop_arena_fill *f;
+
+    for (struct hop_arena_block *b = a->blocks; b; b = b->next, n++)
+        bytes += b->used;
+    if (!BLOCK || a->fill || bytes < LEAST_FILL || !(f = malloc(sizeof *f + n * sizeof *f->parts)))
+        return;
+    f->n = n;
+    for (struct hop_arena_block *b = a->blocks; b; b = b->next) { /* the first one was made last */
+        n--;
+        f->parts[n].p = b->p;
+        f->parts[n].bytes = b->used;
+    }
+    if (pthread_create(&f->thread, NULL, fill, f))
+        free(f);
+    else
+        a->fill = f;
+}
+
 void
 hop_arena_clear(struct hop_arena *a)
 {
+    if (a->fill) {
+        pthread_join(a->fill->thread, NULL);
+        free(a->fill);
+        a->fill = NULL;
+    }
     for (struct hop_arena_block *b = a->blocks, *next; b; b = next) {
         next = b->next;
         if (BLOCK)

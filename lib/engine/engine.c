@@ -79,6 +79,18 @@ hop_device_find(const char *name, const struct hop_device_ops **ops, int *index,
 }
 
 void
+hop_device_expect(const char *name)
+{
+    const struct hop_device_ops *ops;
+    struct hop_err ignored = {0};
+    int index;
+
+    if (!hop_device_find(name, &ops, &index, &ignored) && ops->expect)
+        ops->expect();
+    hop_err_clear(&ignored);
+}
+
+void
 hop_device_identity(const char *name, char *out, size_t n)
 {
     size_t i;

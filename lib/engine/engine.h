@@ -19,7 +19,7 @@
 #include "net/net.h"
 #include "net/optim.h"
 
-enum { HOP_ENGINE_ABI = 4 };
+enum { HOP_ENGINE_ABI = 5 };
 
 /* Examples as they lie in a shard or a picture; borrowed until unbind. Before the first layer each
  * value becomes (x - mean[c]) * inv_std[c] in float32, c = index of the last axis. */
@@ -128,6 +128,8 @@ struct hop_device_ops {
      * p's only in optim_conf and lr, and its optimizer has as many slots; what p needs of it is
      * copied, and p goes on to use the net that it was compiled with. */
     void (*retune)(struct hop_plan *p, const struct hop_plan_spec *spec);
+    /* or NULL. See hop_device_expect. */
+    void (*expect)(void);
 };
 
 /* hop_device_find - the table for "auto", "ref", "cpu", "cuda", "cuda:N"; *index is N or 0.
@@ -135,6 +137,11 @@ struct hop_device_ops {
  * HOP_EDEV not built in, its plugin missing (engine/plugin.h). */
 int hop_device_find(const char *name, const struct hop_device_ops **ops, int *index,
                     struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_device_expect - this process will open the device `name` soon: what that takes and can be done
+ * at once begins in a thread of its own, while the caller reads its model. Nothing is reported; a
+ * process that forks before it opens the device must not call it. */
+void hop_device_expect(const char *name);
 
 /* hop_device_identity - which device of this host `name` ("auto", "cuda:1", ...) means, as a word
  * that can be part of a file name: equal words, equal device. Cheap: no device is opened and no

@@ -413,7 +413,8 @@ hop_status_read(const char *run, struct hop_status *s, struct hop_err *e)
         s->n_diverged = (int64_t)hop_json_len(log.diverged);
         failures.since_s = time_of(run, "schedule.jsonl");
         if (plan.n) {
-            qsort(log.deeds.v, log.deeds.n, sizeof *log.deeds.v, compare_deeds);
+            if (log.deeds.n) /* an empty list has no array, which qsort may not be given */
+                qsort(log.deeds.v, log.deeds.n, sizeof *log.deeds.v, compare_deeds);
             s->elapsed_s = (s->activity == HOP_STATUS_IDLE ? time_of(run, "log.jsonl") : now_s()) -
                            failures.since_s;
             s->elapsed_s = s->elapsed_s < 0 ? 0 : s->elapsed_s;

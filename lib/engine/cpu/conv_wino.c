@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/cpu/plan.h"
+#include "engine/cpu/precision.h"
 #include "engine/cpu/wino.h"
 
 enum { LANES = 16 };
@@ -23,7 +24,6 @@ struct conv {
 /* ---- 1 which ---- */
 
 enum {
-    LEAST_CHANNELS = 16,
     LEAST_TILES = 24,    /* the kernel's way to the points must pay */
     LEAST_EXAMPLES = 16, /* of a gradient of weights */
     MOST_POINTS = 1 << 20 /* floats: larger kernels go to the points anew each time, in scratch memory */
@@ -64,18 +64,6 @@ kernel_md(struct hop_cpu_prog *g, int i, struct hop_err *e)
     return hop_dn_md_new(g->set, 4, dims, HOP_DN_OIHW16I16O, e);
 }
 
-bool
-hop_cpu_conv_suits_wino(const struct hop_layer *l)
-{
-    const struct hop_conv2d *p = l->params;
-
-    return !strcmp(l->kind->op, "Conv2D") && p->kh == 3 && p->kw == 3 && p->stride_h == 1 &&
-           p->stride_w == 1 && p->dilation_h == 1 && p->dilation_w == 1 && p->groups == 1 &&
-           l->in_shape.d[l->in_shape.n_dims - 1] >= LEAST_CHANNELS &&
-           l->out_shape.d[l->out_shape.n_dims - 1] >= LEAST_CHANNELS &&
-           hop_dn_has_avx512() && hop_cpu_wino_can();
-}
-
 int
 hop_cpu_conv_wino(struct hop_cpu_prog *g, int i, bool *is_wino, struct hop_err *e)
 {
@@ -85,7 +73,8 @@ hop_cpu_conv_wino(struct hop_cpu_prog *g, int i, bool *is_wino, struct hop_err *
     int rc;
 
     *is_wino = false;
-    if (g->plan->is_bf16 || !hop_cpu_conv_suits_wino(l) || !pays(&s))
+    if (g->plan->is_bf16 || !hop_cpu_suits_wino(l) || !hop_dn_has_avx512() ||
+        !hop_cpu_wino_can() || !pays(&s))
         return HOP_OK;
     if (!(md = kernel_md(g, i, e)))
         return HOP_ENOMEM;
@@ -276,25 +265,44 @@ follows_relu(const struct hop_cpu_prog *g, int v, const struct hop_dn_md *dx_md)
            hop_dn_md_equal(g->values[v].md, dx_md);
 }
 
+/* Then, too: is that ReLU part of another convolution, which reads no output of its own, and nobody
+ * else's backward pass still reads it? Then dx, of which each element wants that one of the input
+ * alone, takes the input's place. */
+static bool
+is_last_to_read(const struct hop_cpu_prog *g, int v)
+{
+    const struct hop_layer *before;
+    int u = hop_cpu_in(g, v - 1, 0);
+
+    if (u == 0 || !g->nodes[v - 1].is_fused || g->values[u].n_readers != 1)
+        return false;
+    before = &g->plan->spec.net->layers[u - 1];
+    return !strcmp(before->kind->op, "Conv2D") && g->values[v].buf->n_refs == 1;
+}
+
 static int
 data(struct hop_cpu_prog *g, int i, const struct hop_dn_md *dy_md, struct hop_err *e)
 {
     int v = hop_cpu_in(g, i, 0), rc;
     const struct hop_dn_md *dx_md = hop_cpu_md(g, &g->values[v], HOP_DN_NCHW16C, e);
     struct conv *s = g->nodes[i].aux;
-    struct hop_cpu_buf *dy, *dx;
+    struct hop_cpu_buf *dy, *dx = NULL;
 
     if (!dx_md)
         return HOP_ENOMEM;
     if ((rc = hop_cpu_grad_take(g, i + 1, dy_md, &dy, e)) ||
         (rc = place_points(g, s->w, &s->back, true, e)))
         return rc;
-    if (!(dx = hop_cpu_grad_new(g, dx_md, e)))
-        return HOP_ENOMEM;
     if (follows_relu(g, v, dx_md)) {
         s->end_back.relu_of = g->values[v].buf->p;
         g->nodes[v - 1].is_absorbed = true;
+        if (is_last_to_read(g, v)) {
+            dx = g->values[v].buf;
+            dx->n_refs++;
+        }
     }
+    if (!dx && !(dx = hop_cpu_grad_new(g, dx_md, e)))
+        return HOP_ENOMEM;
     s->dy = dy->p;
     s->dx = dx->p;
     rc = hop_cpu_call(g, HOP_CPU_BACKWARD, run_data, s, e);

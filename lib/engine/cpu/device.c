@@ -107,6 +107,7 @@ static const struct hop_device_ops ops = {
     hop_cpu_predict,
     hop_cpu_gradient,
     retune,
+    hop_dn_expect,
 };
 
 extern const struct hop_device_ops *const hop_device_cpu;

@@ -88,6 +88,9 @@ void hop_dn_threads(int n_threads); /* of the calling thread, from now on */
 /* hop_dn_load - before anything else here: load the library. Err: HOP_EDEV. */
 int hop_dn_load(struct hop_err *e) HOP_MUSTUSE;
 
+/* hop_dn_expect - begin to load it, in a thread of its own. */
+void hop_dn_expect(void);
+
 int hop_dn_engine_new(struct hop_dn_engine **out, struct hop_err *e) HOP_MUSTUSE;
 void hop_dn_engine_free(struct hop_dn_engine *g);
 struct hop_dn_set *hop_dn_set_new(struct hop_dn_engine *g, bool is_bf16, struct hop_err *e);

@@ -38,6 +38,22 @@ load(void)
     HOP_DN_FUNCTIONS_OWN(FIND)
 }
 
+static void *
+load_beside(void *arg)
+{
+    pthread_once(&once, load);
+    return arg;
+}
+
+void
+hop_dn_expect(void)
+{
+    pthread_t thread;
+
+    if (!pthread_create(&thread, NULL, load_beside, NULL))
+        pthread_detach(thread);
+}
+
 int
 hop_dn_load(struct hop_err *e)
 {

@@ -135,8 +135,10 @@ pool_forward(struct hop_cpu_prog *g, int i, bool is_max, struct hop_err *e)
         return rc;
     nd->is_fused = is_max && follows_relu(g, i);
     nd->is_input_free = true;
-    if (nd->is_fused)
+    if (nd->is_fused) { /* then nobody reads the ReLU's output again */
         g->values[i + 1].keep = HOP_CPU_KEEP_SIGN;
+        g->values[v].keep = HOP_CPU_FREE;
+    }
     struct hop_dn_bind b[] = {{HOP_DN_SRC, nd->md, x->p},
                               {HOP_DN_DST, y_md, g->values[i + 1].buf->p},
                               {HOP_DN_WORKSPACE, space_md, nd->aux}};

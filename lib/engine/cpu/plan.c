@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
+#include "engine/cpu/precision.h"
 
 /* ---- 1 layers ---- */
 
@@ -309,39 +310,6 @@ hop_cpu_plan_bytes(const struct hop_plan *p)
     return bytes;
 }
 
-/* Do convolutions of this net go through wino.h (in float32 only)? */
-static bool
-has_wino(const struct hop_net *net)
-{
-    for (int i = 0; i < net->n_layers; i++)
-        if (hop_cpu_conv_suits_wino(&net->layers[i]))
-            return true;
-    return false;
-}
-
-/* auto: bfloat16 where the CPU multiplies it (elsewhere it would be emulated, far slower than
- * float32), but without AMX not for nets that have Winograd convolutions in float32: with these
- * float32 is as fast as bfloat16, or up to 1.3 times as fast. */
-static int
-choose_precision(const char *name, const struct hop_net *net, bool *is_bf16, struct hop_err *e)
-{
-    *is_bf16 = false;
-    if (!name || !strcmp(name, "fp32"))
-        return HOP_OK;
-    *is_bf16 = hop_dn_has_bf16();
-    if (!strcmp(name, "auto")) {
-        *is_bf16 = *is_bf16 && (hop_dn_has_amx() || !has_wino(net));
-        return HOP_OK;
-    }
-    if (*is_bf16 && !strcmp(name, "bf16"))
-        return HOP_OK;
-    if (!strcmp(name, "bf16"))
-        return hop_fail(e, HOP_EDEV, "device cpu", "use --precision=fp32 or auto",
-                        "this CPU has no bf16 instructions (%s)", hop_dn_name());
-    return hop_fail(e, HOP_EARG, "--precision", "fp32, bf16, auto", "device cpu cannot do \"%.20s\"",
-                    name);
-}
-
 const char *
 hop_cpu_precision(const struct hop_plan *p)
 {
@@ -387,7 +355,7 @@ hop_cpu_compile(struct hop_device *d, const struct hop_plan_spec *spec, struct h
     int rc;
 
     *out = NULL;
-    if ((rc = choose_precision(spec->precision, net, &is_bf16, e)))
+    if ((rc = hop_cpu_precision_choose(spec->precision, net, &is_bf16, e)))
         return rc;
     if (!(p = hop_alloc(1, sizeof *p, e)))
         return HOP_ENOMEM;

@@ -331,10 +331,6 @@ int hop_cpu_linear_weights(struct hop_cpu_prog *g, int i, struct hop_err *e) HOP
 
 /* ---- conv_wino.c: convolutions by wino.h ---- */
 
-/* hop_cpu_conv_suits_wino - is this a Conv2D that they can do on this CPU in float32? (They are used
- * where the pictures are of sizes that pay, too.) */
-bool hop_cpu_conv_suits_wino(const struct hop_layer *l);
-
 /* hop_cpu_conv_wino - is layer i, a Conv2D, one of those? Decides where its kernel lies if nobody has. */
 int hop_cpu_conv_wino(struct hop_cpu_prog *g, int i, bool *is_wino, struct hop_err *e) HOP_MUSTUSE;
 int hop_cpu_conv_wino_forward(struct hop_cpu_prog *g, int i, struct hop_err *e) HOP_MUSTUSE;

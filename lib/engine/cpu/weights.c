@@ -177,6 +177,7 @@ int
 hop_cpu_load(struct hop_plan *p, const struct hop_state *s, struct hop_err *e)
 {
     (void)e;
+    hop_arena_fill(&p->arena);
     for (int i = 0; i < p->spec.net->n_weights; i++) {
         const struct hop_weight *net_w = &p->spec.net->weights[i];
 

@@ -208,7 +208,7 @@ hop_cuda_device(const struct hop_cuda_driver *with)
         open_, close_, fingerprint, hop_cuda_bind, hop_cuda_unbind,
         compile, plan_free, plan_bytes, precision,
         hop_cuda_load, hop_cuda_store,
-        hop_cuda_train, hop_cuda_evaluate, hop_cuda_predict, hop_cuda_gradient, retune,
+        hop_cuda_train, hop_cuda_evaluate, hop_cuda_predict, hop_cuda_gradient, retune, NULL,
     };
 
     driver = with;

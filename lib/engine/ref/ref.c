@@ -736,5 +736,5 @@ extern const struct hop_device_ops REF_DEVICE;
 const struct hop_device_ops REF_DEVICE = {
     HOP_ENGINE_ABI, sizeof(struct hop_device_ops), "ref", open_, close_, fingerprint, bind, unbind,
     compile, plan_free, plan_bytes, precision, load, store, train, evaluate, predict, gradient,
-    retune,
+    retune, NULL,
 };
