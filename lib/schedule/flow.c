@@ -147,6 +147,8 @@ static const char body[] =
     "            if [ -z \"$first\" ] || [ \"$rank\" -lt \"$first\" ]; then first=$rank; fi\n"
     "        done\n"
     "        if eval \"[ \\$ahead_$1 -gt 0 ]\"; then\n"
+    "            # nothing is sent ahead to where the last visit failed\n"
+    "            if eval \"[ \\$free_$1 -le 0 ] && [ \\$fails_$1 -gt 0 ]\"; then return 0; fi\n"
     "            if eval \"[ \\$free_$1 -le 0 ]\" && ! is_next \"$1\" \"$first\"; then return 0; fi\n"
     "            begun \"$1\" \"$first\"\n"
     "        fi\n"
