@@ -196,9 +196,10 @@ esac
 [ $# -ge 1 ] || die 2 "METHOD is missing (see --help)"
 [ $# -ge 2 ] || die 2 "SPACE is missing (see --help)"
 method=$1
-# Methods that choose by results have as many configs in training as there are workers. As soon as one of
-# them has what it was to have, they are asked for another: by the script while it runs, or, where the
-# engine's plans are whole, after every evaluation.
+# Methods that choose by results: as soon as a config has what it was to have, they are asked for another, by
+# the script while it runs, or, where the engine's plans are whole, after every evaluation. tpe has as many
+# configs in training as there are workers, since each is drawn by what is known; asha three times as many,
+# since configs that wait for each other's shards leave workers idle.
 is_asked=
 case $method in
 asha | tpe)
@@ -213,8 +214,13 @@ asha | tpe)
         if [ -f "$workers" ]; then
             workers=$(grep -c '"name"' "$workers")
         fi
+        workers=${workers:-$(getconf _NPROCESSORS_ONLN)}
+        case $method:$workers in
+        tpe:* | *:*[!0-9]*) ;; # what is no number is refused below
+        *) workers=$((workers * 3)) ;;
+        esac
         shift
-        set -- "$method" "--parallel=${workers:-$(getconf _NPROCESSORS_ONLN)}" "$@"
+        set -- "$method" "--parallel=$workers" "$@"
         ;;
     esac
     ;;
