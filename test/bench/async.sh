@@ -1,15 +1,15 @@
 #!/bin/sh
 # How busy asha keeps workers in a whole run of hop-run: 16 workers that sleep instead of training
-# (bench_sleep), a shard each, every fifth visit four times as long, R 9, eta 3. Once with as many configs in
-# training as hop-run takes, once with as many as workers, and with an engine whose plans are whole (make: a
-# plan for each iteration). busy: sleeping over all workers' time, from the first visit to the last;
+# (bench_sleep), a shard each, every fifth visit four times as long, R 9, eta 3. With as many configs in
+# training as hop-run takes, and with as many as workers; the same with an engine whose plans are whole (make:
+# a plan for each iteration). busy: sleeping over all workers' time, from the first visit to the last;
 # busy_before_drain: until the first visit of the last new config. JSON lines.
 # BENCH_PASS_S (0.5): seconds of a visit; BENCH_CONFIGS (96).
 cd "$(dirname "$0")/../.." || exit 1
 build=$(cd "${HOP_BUILD:-build}" && pwd) || exit 1
 PATH=$build/bin:$PATH HOP_SHARE=$PWD/share
-BENCH_TRAIN=$build/bin/hop-train BENCH_PASS_S=${BENCH_PASS_S:-0.5} BENCH_SHARDS=16 BENCH_STRAGGLERS=0.2
-n=${BENCH_CONFIGS:-96}
+BENCH_TRAIN=$build/bin/hop-train BENCH_PASS_S=${BENCH_PASS_S:-1} BENCH_SHARDS=16 BENCH_STRAGGLERS=0.2
+n=${BENCH_CONFIGS:-48}
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 export PATH HOP_SHARE BENCH_TRAIN BENCH_PASS_S BENCH_SHARDS BENCH_STRAGGLERS XDG_RUNTIME_DIR="$dir"
