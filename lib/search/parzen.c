@@ -423,7 +423,8 @@ hop_parzen_log(struct hop_parzen *p, const double *x)
             p->sum[i] += p->dims[d].now[p->dims[d].of[i]];
     }
     for (i = 0; i <= p->n; i++)
-        max = fmax(max, p->sum[i]);
+        if (p->sum[i] > max) /* fmax would be a call */
+            max = p->sum[i];
     for (i = 0; i <= p->n; i++)
         sum += p->sum[i] - max < -745 ? 0 : exp(p->sum[i] - max); /* below, it is 0 */
     return max + log(sum);
