@@ -134,6 +134,7 @@ $B/lib/engine/cpu/%.o: FLAGS_HERE = $(FAST_CFLAGS) $(OMP_CFLAGS)
 $B/lib/engine/cpu/dn_load.o: FLAGS_HERE = -DHOP_DNNL_FILE='"$(DNNL_FILE)"'
 $B/lib/net/%.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/lib/format/safetensors.o: FLAGS_HERE = -DHOP_XXHASH='<$(XXHASH)>'
+$B/lib/search/parzen.o: FLAGS_HERE = $(FAST_CFLAGS)
 $B/tools/version.o: $B/version.list
 $B/tools/version.o: FLAGS_HERE = -DHOP_VERSION='"$(VERSION)"' -DHOP_DATADIR='"$(DATADIR)"' -DHOP_PLUGINDIR='"$(PLUGINDIR)"' \
 	-DHOP_COMPILER='"$(shell $(CC) --version | head -n 1)"' -DHOP_FLAGS='"$(CFLAGS) $(SAN)"' \

@@ -630,3 +630,31 @@ bad_workers()
     grep -c 'hop-train --shard [^ ]* --precision tf32 --worker b' job.sh
     grep -c 'hop-eval --shard [^ ]* --precision tf32' job.sh
 }
+
+@test "--as more: a script takes more to do while it runs; not of other workers; HOP_MORE may fail" {
+    tiny_config c1 >one
+    tiny_config c2 >two
+    schedule --workers 2 --run run --device ref --as sh <one >script.sh
+    cat >more.sh <<'SH'
+cat >>ids
+[ -e was_here ] || schedule --workers $N --run run --device ref --as more <two || exit
+[ -e was_here ] || hop-visit -q --run run --add-configs <two
+: >was_here
+SH
+    sed -i "s/schedule /hop-schedule -q --data data /" more.sh
+    N=2 HOP_MORE='. ./more.sh' sh script.sh
+    [ "$(meta run/models/c1.safetensors progress | jq .iteration)" -eq 2 ]
+    [ "$(meta run/models/c2.safetensors progress | jq .iteration)" -eq 2 ]
+    [ "$(jq -s '[.[]|select(.hop=="eval/1" and .id=="c2" and (.shard|not))]|length' run/log.jsonl)" -eq 2 ]
+    # asked when c1 had ended and when c2 had: nobody else was there
+    [ ! -s ids ]
+    # the same bytes as without
+    { cat one two; } | schedule --workers 2 --run plain --device ref --as sh | sh
+    same_tensors run plain
+    for more in '. ./more.sh' 'exit 3' 'kill -KILL $$' 'true'; do
+        rm -rf run was_here
+        N=3 HOP_MORE=$more sh script.sh
+        [ "$(ls run/models)" = c1.safetensors ]
+    done
+    run_err 2 '--as: more: the policy round-robin has barriers' hop-schedule -q --data data --workers 2 --run run --policy round-robin --as more <two
+}

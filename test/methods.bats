@@ -77,11 +77,54 @@ untils()
     [ -z "$(jq -r 'select(.hop=="train/1")|"\(.id) \(.visit)"' run/log.jsonl | sort | uniq -d)" ]
 }
 
-@test "tpe and asha have as many configs in training as there are workers, unless told" {
-    search tpe -c 4
-    [ "$(jq -s 'map(select(.hop == "plan/1"))[0].configs' run/schedule.jsonl)" = 2 ]
-    hop-run -q -o run1 --data data -w 2 -d ref tpe -c 2 -j 1 space.json
-    [ "$(jq -s 'map(select(.hop == "plan/1"))[0].configs' run1/schedule.jsonl)" = 1 ]
+@test "tpe has as many configs in training as there are workers, asha three times as many, unless told" {
+    hop-run -q -o run --data data -w 2 -d ref --dry-run tpe -c 9 space.json >lines
+    [ "$(grep -c -- '--init' lines)" -eq 2 ]
+    hop-run -q -o run --data data -w 2 -d ref --dry-run asha -R 2 --eta 2 -c 9 space.json >lines
+    [ "$(grep -c -- '--init' lines)" -eq 6 ]
+    hop-run -q -o run --data data -w 2 -d ref --dry-run asha -R 2 --eta 2 -c 9 -j 1 space.json >lines
+    [ "$(grep -c -- '--init' lines)" -eq 1 ]
+}
+
+# nothing_twice RUN CONFIGS: so many configs, each visit and each config once, and the search is over
+nothing_twice()
+{
+    [ -z "$(jq -r 'select(.hop=="train/1")|"\(.id) \(.visit)"' "$1/log.jsonl" | sort | uniq -d)" ]
+    [ -z "$(jq -r .id "$1/configs.jsonl" | sort | uniq -d)" ]
+    [ "$(jq -s length "$1/configs.jsonl")" -eq "$2" ]
+    [ "$(jq -s '[.[]|select(.hop=="train/1")|.id]|unique|length' "$1/log.jsonl")" -eq "$2" ]
+    no_leftovers "$1"
+}
+
+@test "asha and tpe in hop-run: one plan gets longer; who has ended makes room at once" {
+    # the first config's second visit, in one slot of three, does not begin before the fourth config has had one
+    echo '{"name":"w","slots":3}' >workers
+    mkdir bin
+    cp "$HOP_BUILD/bin/hop-run" bin/
+    cat >bin/hop-visit <<'SH'
+#!/bin/sh
+case " $* " in
+*" --id c0001 --visit 2 "*)
+    for i in $(seq 600); do
+        ! grep -q '"train/1","id":"c0004"' run/log.jsonl || break
+        sleep 0.1
+    done
+    [ $i -lt 600 ] || echo late >late ;;
+esac
+exec "$HOP_BUILD/bin/hop-visit" "$@"
+SH
+    chmod +x bin/hop-visit
+    for m in "asha -R 4 --eta 2 -c 9 -j 3" "tpe -c 7 -n 2 -j 3"; do
+        rm -rf run
+        PATH=$PWD/bin:$PATH bin/hop-run -q -o run --data data -w workers -d ref $m space.json >board
+        [ ! -e late ]
+        [ "$(grep -c plan/1 run/schedule.jsonl)" -eq 1 ]
+        nothing_twice run $(($(wc -l <board) - 1))
+        # visits of the first plan and of what was added: as many as were done
+        [ "$(jq -s '[.[]|select(.hop=="visit/1" and .task==null)]|length' run/schedule.jsonl)" -eq "$(grep -c '"train/1"' run/log.jsonl)" ]
+        # and a status that knows of all of it
+        hop-run status run --json | jq -e '.planned == .done and .done > 0 and .activity == "idle"'
+    done
 }
 
 @test "pbt: children begin with their parent's state" {
@@ -120,24 +163,40 @@ leaves()
     for f in "$1"/models/*.safetensors; do echo "${f##*/} $(tensors "$f" | cksum)"; done
 }
 
+# killed_often METHOD...: in ./killed, again and again, then to its end
+killed_often()
+{
+    rm -rf killed
+    for after in 0.4 0.7 1.1 1.6; do
+        setsid sh -c 'exec hop-run -q -o killed --data data -w 2 -d ref "$@" space.json' x "$@" >/dev/null 2>&1 3>&- 4>&- &
+        sleep $after
+        kill -KILL -- -$! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+    done
+    until hop-run -q -o killed --data data -w 2 -d ref "$@" space.json >/dev/null 2>err; do
+        [ $? -eq 75 ] || grep -q 'another hop-run' err
+        sleep 0.2
+    done
+}
+
 @test "killed with all it has started, again and again: the same configs and bytes" {
-    for m in "pbt -c 4 -n 4 --interval 1 --metric val.loss" "bohb -R 4 --eta 2"; do
-        rm -rf run killed
+    for m in "pbt -c 4 -n 4 --interval 1 --metric val.loss" "bohb -R 4 --eta 2" "hyperband -R 4 --eta 2" "random -c 6 -n 2" "sobol -c 6 -n 2"; do
+        rm -rf run
         search $m >/dev/null
-        for after in 0.4 0.7 1.1 1.6; do
-            setsid sh -c 'exec hop-run -q -o killed --data data -w 2 -d ref "$@" space.json' x $m >/dev/null 2>&1 3>&- 4>&- &
-            sleep $after
-            kill -KILL -- -$! 2>/dev/null || true
-            wait $! 2>/dev/null || true
-        done
-        until hop-run -q -o killed --data data -w 2 -d ref $m space.json >/dev/null 2>err; do
-            [ $? -eq 75 ] || grep -q 'another hop-run' err
-            sleep 0.2
-        done
+        killed_often $m
         leaves run >run.txt
         leaves killed >killed.txt
         diff run.txt killed.txt
-        no_leftovers killed
+        nothing_twice killed "$(wc -l <run/configs.jsonl)"
+    done
+}
+
+@test "killed with all it has started, methods that never wait: nothing twice, nothing lost" {
+    for m in "asha -R 4 --eta 2 -c 9 -j 3" "asha -R 4 --eta 2 -c 9 -j 3 --rule stop" "tpe -c 8 -n 2 -j 3"; do
+        killed_often $m
+        nothing_twice killed "$(echo "$m" | sed 's/.*-c \([0-9]*\).*/\1/')"
+        # what the log fixes: asked again, it has nothing to say
+        [ -z "$(cat killed/configs.jsonl killed/log.jsonl | hop-search -q $m space.json)" ]
     done
 }
 

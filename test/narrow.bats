@@ -168,5 +168,32 @@ END
     hop-search -q tpe --num-configs 50 --parallel 5 --iterations 3 space.json <log >own
     hop-search -q tpe --num-configs 50 --parallel 5 --iterations 3 --evidence space.json <log | cmp own -
     [ "$(wc -l <own)" -eq 5 ]
+    run_err 2 'evidence: is no option of asha .*tpe, bohb' hop-search asha --evidence space.json <log
     run_err 2 'evidence: is no option of random' hop-search random --evidence space.json <log
+}
+
+@test "--evidence: bohb proposes its first bracket, too, by what others had at its rungs" {
+    echo '{"lr": {"type": "loguniform", "low": 1e-5, "high": 1}, "m": ["a", "b"]}' >space.json
+    hop-search -q random -c 40 space.json </dev/null >configs
+    jq -c '((.lr | log) - (0.01 | log)) as $d | {hop: "eval/1", id, iteration: 3, split: "val", loss: ($d * $d + (if .m == "a" then 5 else 0 end)), examples: 1}' configs >evals
+    cat configs evals >log
+    bohb() { hop-search -q bohb --prefix n -R 27 --seed 2 "$@" </dev/stdin | jq -c '[.lr, .m]'; }
+    near() { jq -s 'map(select(.[1] == "b" and .[0] > 0.001 and .[0] < 0.1)) | length' "$1"; }
+    bohb space.json <log >without
+    bohb space.json </dev/null | cmp without -
+    bohb --evidence space.json <log >with
+    echo "near: $(near with) with, $(near without) without"
+    [ "$(wc -l <with)" -eq 27 ]
+    [ "$(near with)" -ge 12 ]
+    [ "$(near without)" -le 8 ]
+    # a third is drawn at random as before
+    [ "$(sort with without | uniq -d | wc -l)" -ge 4 ]
+    [ "$(sort with without | uniq -d | wc -l)" -le 15 ]
+    # of those with 3 iterations nothing is known at the rungs of 9 and 27; with a better one there, it is
+    { cat log; jq -c '.iteration = 9 | .loss = -.loss' evals; } >two
+    ! bohb --evidence space.json <two | cmp -s with - || false
+    # the same log, the same answer; without evidence in it, none
+    bohb --evidence space.json <log | cmp with -
+    head -3 configs >few
+    bohb --evidence space.json <few | cmp without -
 }

@@ -142,3 +142,56 @@ no()
         done
     done
 }
+
+# asked METHOD: 0 or one line that names s.json; what is printed has only numbers that are finite
+asked()
+{
+    local status=0
+    hop-search -q "$@" s.json </dev/null >out 2>err || status=$?
+    if [ $status -eq 1 ]; then
+        [ "$(wc -l <err)" -eq 1 ] && grep -q '^hop-search: s.json' err && [ "$(wc -c <err)" -lt 700 ]
+    else
+        [ $status -eq 0 ] && jq -es 'all(.[]; (has("lr") | not) or .lr != null)' out >/dev/null
+    fi || { echo "$* $status:"; head -c 300 s.json; head -c 900 err; return 1; }
+}
+
+@test "no space, however broken, makes it crash; one line says where" {
+    space='{"lr":{"type":"loguniform","low":1e-4,"high":0.1},"o":[{"_name":"s","z":{"type":"int","low":1,"high":9,"q":2}},{"_name":"a","b":[{"_name":1,"c":[1,2]},3]}],"u":{"type":"choice","values":[1,"a",null],"weights":[1,2,3]}}'
+    tokens=('NaN' '-1' '1e308' '1e999' '1e-320' '""' '[]' '{}' '[[[]]]' '9223372036854775807' '{"type":7}' '{"_name":{}}')
+    for ((i = 0; i < ${#space}; i += 3)); do
+        printf '%s' "${space:0:i}" >s.json
+        asked random -c 3
+        printf '%s' "${space:0:i}${tokens[i % 11]}${space:i + 1}" >s.json
+        asked random -c 3
+    done
+    # each number or word of it by something else
+    n=$(printf '%s' "$space" | grep -oE '[0-9][0-9.e-]*|"[a-z_]*"' | wc -l)
+    for ((i = 1; i <= n; i++)); do
+        printf '%s' "$space" | awk -v at=$i -v with="${tokens[i % 12]}" '{
+            while (match($0, /[0-9][0-9.e-]*|"[a-z_]*"/)) {
+                out = out substr($0, 1, RSTART - 1) (++k == at ? with : substr($0, RSTART, RLENGTH))
+                $0 = substr($0, RSTART + RLENGTH)
+            }
+            print out $0 }' >s.json
+        asked random -c 3
+        asked tpe
+    done
+}
+
+@test "deep, long and extreme spaces" {
+    for deep in '[' '{"a":' '{"a":[{"_name":"x","a":'; do
+        for ((i = 0, n = 20000; i < n; i++)); do printf '%s' "$deep"; done >s.json
+        asked random
+    done
+    # nested as deeply as JSON is read
+    { for ((i = 0; i < 400; i++)); do printf '{"_name":"x","a":['; done; printf 1; for ((i = 0; i < 400; i++)); do printf ']}'; done; } | sed 's/^/{"lr":1,"a":[/; s/$/]}/' >s.json
+    asked random
+    awk 'BEGIN { printf "{\"lr\":1,\"a\":["; for (i = 0; i < 200000; i++) printf "%d,", i; print "7]}" }' >s.json
+    asked random -c 3
+    run_err 1 's.json: .*sobol|s.json: ' bash -c 'awk "BEGIN { printf \"{\"; for (i = 0; i < 300; i++) printf \"%s\\\"k%d\\\":[1,2]\", i ? \",\" : \"\", i; print \"}\" }" >s.json; hop-search -q sobol s.json </dev/null'
+    for d in '"int","low":-9e18,"high":9e18' '"uniform","low":-1.7e308,"high":1.7e308' '"uniform","low":0,"high":1,"q":1e-300' \
+        '"loguniform","low":5e-324,"high":1.7e308' '"logint","low":1,"high":9223372036854775807' '"lognearone","low":0,"high":0.9999999999999999'; do
+        echo '{"lr":1,"a":{"type":'"$d"'}}' >s.json
+        for m in random grid sobol tpe pbt; do asked $m; done
+    done
+}

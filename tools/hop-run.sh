@@ -198,19 +198,31 @@ esac
 [ $# -ge 1 ] || die 2 "METHOD is missing (see --help)"
 [ $# -ge 2 ] || die 2 "SPACE is missing (see --help)"
 method=$1
-# Methods that choose by results have as many configs in training as there are workers, and are asked
-# again after every evaluation, so that a config that has ended makes room for another at once.
+# Methods that choose by results: as soon as a config has what it was to have, they are asked for another, by
+# the script while it runs, or, where the engine's plans are whole, after every evaluation. tpe has as many
+# configs in training as there are workers, since each is drawn by what is known; asha three times as many,
+# since configs that wait for each other's shards leave workers idle.
+is_asked=
 case $method in
 asha | tpe)
-    plan="$plan --ahead=${every:-1}"
+    case $engine$plan in
+    parallel*--policy=round-robin*) plan="$plan --ahead=${every:-1}" ;;
+    parallel*) is_asked=1 ;;
+    *) plan="$plan --ahead=${every:-1}" ;;
+    esac
     case " $* " in
     *' --parallel'[\ =]* | *' -j'*) ;;
     *)
         if [ -f "$workers" ]; then
             workers=$(grep -c '"name"' "$workers")
         fi
+        workers=${workers:-$(getconf _NPROCESSORS_ONLN)}
+        case $method:$workers in
+        tpe:* | *:*[!0-9]*) ;; # what is no number is refused below
+        *) workers=$((workers * 3)) ;;
+        esac
         shift
-        set -- "$method" "--parallel=${workers:-$(getconf _NPROCESSORS_ONLN)}" "$@"
+        set -- "$method" "--parallel=$workers" "$@"
         ;;
     esac
     ;;
@@ -241,14 +253,24 @@ esac
 
 [ -e "$space" ] || die 1 "$space: cannot open: No such file or directory"
 [ -e "$data/manifest.json" ] || die 1 "$data/manifest.json: cannot open: No such file or directory (hop-shard makes it)"
-schedule() { # OPTIONS...
-    eval "hop-schedule --run \"\$run\" --data \"\$data\" $plan \"\$@\""
+# What asks and plans is text, since the script that runs the visits asks, too. What was asked for is part
+# of what is known: methods that choose by results go on from there.
+words=
+for word in "$@" ${every:+"--eval-every=$every"}; do words="$words $(quote "$word")"; done
+verbs="
+run=$(quote "$run")
+data=$(quote "$data")
+schedule() { hop-schedule --run \"\$run\" --data \"\$data\" $plan \"\$@\"; }
+search() {
+    { [ ! -e \"\$run/configs.jsonl\" ] || cat \"\$run/configs.jsonl\"; cat \"\$log\"; } |
+        hop-search \"\$@\" $words
 }
+"
+eval "$verbs"
+log=$run/log.jsonl
 if [ -n "$dry" ]; then
-    log=/dev/null
-    [ ! -e "$run/log.jsonl" ] || log=$run/log.jsonl
-    { [ ! -e "$run/configs.jsonl" ] || cat "$run/configs.jsonl"; cat "$log"; } |
-        hop-search -q "$@" ${every:+"--eval-every=$every"} | schedule -q --as lines
+    [ -e "$log" ] || log=/dev/null
+    search -q | schedule -q --as lines
     exit
 fi
 mkdir -p "$run/jobs" || exit 1
@@ -334,6 +356,24 @@ HOP_AGAIN=$again
 [ -z "$quiet" ] || HOP_PROGRESS=0
 [ -z "${HOP_PROGRESS:-}" ] || export HOP_PROGRESS
 export HOP_NAME HOP_AGAIN
+# The script has the ids on stdin, and adds to itself what this prints. The plan gets longer by it, but no
+# later (its time is that of the file).
+# shellcheck disable=SC2016 # for the script's shell
+more='
+log=$run/log.jsonl
+all=$run/jobs/more.jsonl
+new=$run/jobs/more.new.jsonl
+search -q >"$all" || exit
+awk "is_all ? match(\$0, /\"id\":\"[^\"]*\"/) && !(substr(\$0, RSTART + 6, RLENGTH - 7) in is_here) : is_here[\$0]" \
+    - is_all=1 "$all" >"$new" || exit
+[ -s "$new" ] || exit 0
+schedule -q --as more <"$new" || exit
+schedule -q --as json <"$new" | sed 1d >"$all" || exit
+hop-visit -q --run "$run" --add-configs <"$new" || exit
+touch -r "$run/schedule.jsonl" "$new" && cat "$all" >>"$run/schedule.jsonl" && touch -r "$new" "$run/schedule.jsonl"
+'
+HOP_MORE=${is_asked:+"$verbs$more"}
+export HOP_MORE
 
 next=$run/jobs/next.jsonl
 last=$run/jobs/last.jsonl
@@ -359,9 +399,7 @@ while :; do
     if [ -e "$run/configs.jsonl" ]; then
         hop-visit $quiet --run "$run" --restore || stop $?
     fi
-    # What was asked for is part of what is known: methods that choose by results go on from there.
-    { [ ! -e "$run/configs.jsonl" ] || cat "$run/configs.jsonl"; cat "$run/log.jsonl"; } |
-        hop-search $quiet "$@" ${every:+"--eval-every=$every"} >"$next" || stop $?
+    search $quiet >"$next" || stop $?
     if [ ! -s "$next" ]; then
         left_open >"$next" || stop 1
         [ -s "$next" ] || break

@@ -49,7 +49,7 @@ static struct hop_opt rows[] = {
      "invent the --workers, one shard each; touch nothing", 0, 0, false},
     {"examples", 0, HOP_OPT_INT, &a.examples, "N", "--simulate without --data: examples (50000)", 1,
      1e15, false},
-    {"as", 0, HOP_OPT_STR, &a.as, "FORM", "json, plan (its first line), lines, sh, make, slurm (json)", 0, 0, false},
+    {"as", 0, HOP_OPT_STR, &a.as, "FORM", "json, plan (its first line), lines, sh, more, make, slurm (json)", 0, 0, false},
     {"retries", 0, HOP_OPT_INT, &a.retries, "N",
      "of scripts: try a visit again that asks for it (3)", 0, 20, false},
     {"halt", 0, HOP_OPT_STR, &a.halt, "WHEN",

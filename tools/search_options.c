@@ -39,7 +39,7 @@ struct hop_opt search_rows[] = {
      1, 1000, false},
     {"prefix", 0, HOP_OPT_STR, &A.o.prefix, "TEXT", "ids are TEXT and a number (c)", 0, 0, false},
     {"evidence", 0, HOP_OPT_FLAG, &A.o.want_evidence, NULL,
-     "tpe: the log's configs with other ids count, too", 0, 0, false},
+     "tpe, bohb: the log's configs with other ids count, too", 0, 0, false},
     {"metric", 'm', HOP_OPT_STR, &A.metric, "SPLIT.METRIC",
      "go by this (val: accuracy, or loss)", 0, 0, false},
     {"minimize", 0, HOP_OPT_FLAG, &A.want_less, NULL, "less of it is better, whatever its name", 0,
@@ -107,7 +107,9 @@ search_options_check(const char *name, const char *const *takes, bool is_method)
         snprintf(shown, sizeof shown, "--%s", row);
         if (search_rows[i].is_seen && !has(common, row) && !has(takes, row) &&
             !(is_method && has(of_all, row)))
-            tool_usage(shown, "is no option of %s", name);
+            tool_usage(shown, "is no option of %s%s", name,
+                       is_method && !strcmp(row, "evidence") ? " (others' results are of use where configs are proposed by densities: tpe, bohb)"
+                                                             : "");
     }
 }
 

@@ -8,7 +8,8 @@
 
 const struct hop_emitter *const hop_emitters[] = {&hop_emitter_json, &hop_emitter_plan,
                                                  &hop_emitter_lines, &hop_emitter_sh,
-                                                 &hop_emitter_make, &hop_emitter_slurm, NULL};
+                                                 &hop_emitter_make, &hop_emitter_slurm,
+                                                 &hop_emitter_more, NULL};
 
 int
 hop_emitter_find(const char *name, const struct hop_emitter **out, struct hop_err *e)

@@ -35,7 +35,7 @@ struct hop_emitter {
 };
 extern const struct hop_emitter *const hop_emitters[]; /* NULL-ended; the first is the default */
 extern const struct hop_emitter hop_emitter_json, hop_emitter_plan, hop_emitter_lines,
-    hop_emitter_sh, hop_emitter_make, hop_emitter_slurm;
+    hop_emitter_sh, hop_emitter_make, hop_emitter_slurm, hop_emitter_more;
 
 /* hop_emitter_find - by name. Err: HOP_EARG listing the known ones. */
 int hop_emitter_find(const char *name, const struct hop_emitter **out, struct hop_err *e)

@@ -28,17 +28,22 @@ static const char body[] =
     "brief=\n"
     "draining=\n"
     "still=' '\n"
+    "asker=\n"
+    "ask_again=\n"
+    "n_ranks=0\n"
+    "base=0\n"
     "\n"
-    "# worker W SLOTS AHEAD PLAN NAME; chain C: the lines of config C on stdin.\n"
+    "# worker W SLOTS AHEAD PLAN NAME; chain C ID: the lines of config C on stdin, whose ranks come behind\n"
+    "# those that the script has.\n"
     "worker() { eval \"free_$1=$2 ahead_$1=$3 plan_$1=\\$4 wait_$1= off_$1= fails_$1=0 last_$1= stuck_$1=0 name_$1=\\$5\"; }\n"
     "chain() {\n"
     "    rest=$(cat)\n"
-    "    eval \"rest_$1=\\${rest:+\\$rest\\$HOP_NL}\"\n"
+    "    eval \"rest_$1=\\${rest:+\\$rest\\$HOP_NL} base_$1=$n_ranks id_$1=\\$2\"\n"
     "}\n"
     "\n"
     "# come C: what config C does next waits at its workers.\n"
     "come() {\n"
-    "    eval \"rest=\\$rest_$1\"\n"
+    "    eval \"rest=\\$rest_$1 base=\\$base_$1\"\n"
     "    stage=${rest%% *}\n"
     "    n_open=0\n"
     "    while [ -n \"$rest\" ] && [ \"${rest%% *}\" = \"$stage\" ]; do\n"
@@ -47,7 +52,7 @@ static const char body[] =
     "        line=${line#* }\n"
     "        at=${line%% *}\n"
     "        line=${line#* }\n"
-    "        rank=${line%% *}\n"
+    "        rank=$((${line%% *} + base))\n"
     "        alts=\n"
     "        while [ \"${rest%% *}\" = + ]; do\n"
     "            alt=${rest%%\"$HOP_NL\"*}\n"
@@ -192,6 +197,10 @@ static const char body[] =
     "        eval \"n_open=\\$((open_$config - 1))\"\n"
     "        eval \"open_$config=\\$n_open fails_$here=0 last_$here=\"\n"
     "        [ \"$n_open\" -gt 0 ] || come \"$config\"\n"
+    "        if eval \"[ \\$open_$config -eq 0 ]\"; then\n"
+    "            unset \"rest_$config\" \"base_$config\" \"id_$config\"\n"
+    "            ask_more\n"
+    "        fi\n"
     "        show_visits\n"
     "    else\n"
     "        fail \"$1\" \"$2\"\n"
@@ -235,6 +244,60 @@ static const char body[] =
     "    halt_it \"$1\"\n"
     "}\n"
     "\n"
+    "# ask_more: a config has come to its end. With HOP_MORE that command is asked, beside the visits, which\n"
+    "# configs take its place: it gets the ids of those that are here on stdin, and prints what hop-schedule\n"
+    "# --as more makes. Whoever ends meanwhile is asked for after that.\n"
+    "ask_more() {\n"
+    "    [ -n \"${HOP_MORE:-}\" ] && [ -z \"$draining\" ] || return 0\n"
+    "    ask_again=1\n"
+    "    [ -z \"$asker\" ] || return 0\n"
+    "    ask_again=\n"
+    "    n_running=$((n_running + 1))\n"
+    "    c=0\n"
+    "    while [ $c -lt \"$n_configs\" ]; do\n"
+    "        eval \"printf '%s' \\\"\\${id_$c:+\\$id_$c\\$HOP_NL}\\\"\"\n"
+    "        c=$((c + 1))\n"
+    "    done >\"$pipes/training\"\n"
+    "    # It has the run's lock (9) for as long as it may write there.\n"
+    "    (sh -c \"$HOP_MORE\" <\"$pipes/training\" >\"$pipes/more\" 3>&- 4>&-; echo \"more $?\" >&3) 4>&- &\n"
+    "    asker=$!\n"
+    "}\n"
+    "\n"
+    "# add_more STATUS: it has answered, with shell text. One that fails is not asked again: who comes after\n"
+    "# this script will find out why.\n"
+    "add_more() {\n"
+    "    [ -n \"$asker\" ] || return 0\n"
+    "    asker=\n"
+    "    n_running=$((n_running - 1))\n"
+    "    [ \"$1\" -eq 0 ] || HOP_MORE=\n"
+    "    if [ \"$1\" -ne 0 ] || [ -n \"$draining\" ]; then return 0; fi\n"
+    "    come_to=\n"
+    "    # shellcheck disable=SC1091 # made while the script runs\n"
+    "    . \"$pipes/more\"\n"
+    "    for at in $come_to; do serve \"$at\"; done\n"
+    "    [ -z \"$ask_again\" ] || ask_more\n"
+    "}\n"
+    "\n"
+    "# same_workers TEXT: were they the same when more was planned? If not, what is here is done to its end.\n"
+    "same_workers() {\n"
+    "    [ \"$1\" != \"$workers\" ] || return 0\n"
+    "    HOP_MORE=\n"
+    "    return 1\n"
+    "}\n"
+    "\n"
+    "# add_chains CONFIGS RANKS CELLS MS: so many have been added; the new configs come.\n"
+    "add_chains() {\n"
+    "    n_ranks=$((n_ranks + $2))\n"
+    "    n_visits=$((n_visits + $3))\n"
+    "    ms_all=$((ms_all + $4))\n"
+    "    c=$n_configs\n"
+    "    n_configs=$((n_configs + $1))\n"
+    "    while [ $c -lt \"$n_configs\" ]; do\n"
+    "        come $c\n"
+    "        c=$((c + 1))\n"
+    "    done\n"
+    "}\n"
+    "\n"
     "# halt_it RANK: a visit is lost. What else is to begin or to go on?\n"
     "halt_it() {\n"
     "    stand_still \"$1\"\n"
@@ -273,6 +336,7 @@ static const char body[] =
     "            eval \"dead_$rank=1\"\n"
     "        fi\n"
     "    done\n"
+    "    [ -z \"$asker\" ] || kill -0 \"$asker\" 2>/dev/null || echo 'more 1' >&3\n"
     "    kill -0 \"$pid\" 2>/dev/null || lost=1\n"
     "}\n"
     "\n"
@@ -333,6 +397,7 @@ static const char body[] =
     "        begin) eval \"shell_$rank=\\$more\" ;;\n"
     "        end) end_visit \"$rank\" \"$more\" ;;\n"
     "        again) again \"$rank\" ;;\n"
+    "        more) add_more \"$rank\" ;;\n"
     "        tick) look_for_dead ;;\n"
     "        esac\n"
     "    done\n"
@@ -409,13 +474,25 @@ add_others(const struct hop_emit_in *in, const struct hop_sched_visit *v, struct
     }
 }
 
+/* A birth costs little, and no worker: it has a place of its own, behind them. */
+enum { BIRTH_MS = 30, N_BIRTHS_AT_ONCE = 2 };
+
+/* first: shell text that the task's number comes after. want_birth: as its first line, with `rank`. */
 static void
-add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, struct hop_str *out)
+add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, const char *first,
+          size_t birth_rank, struct hop_str *out)
 {
     const struct hop_sched_visit *v;
     size_t i;
 
-    hop_str_addf(out, "chain %zu <<'HOP_LINES'\n", task);
+    hop_str_addf(out, "chain %s%zu%s ", first, task, *first ? "))" : "");
+    hop_str_quote_line(out, in->in->tasks[task].id);
+    hop_str_add(out, " <<'HOP_LINES'\n");
+    if (birth_rank) {
+        hop_str_addf(out, "0 %zu %zu %d ", in->workers->n, birth_rank, BIRTH_MS);
+        hop_emit_birth(in, in->in->tasks[task].id, out);
+        hop_str_add(out, "\n");
+    }
     for (i = c->first[task]; i < c->first[task + 1]; i++) {
         v = &in->plan->v[c->at[i]];
         hop_str_addf(out, "%lld %u %zu %lld ", 2 * (long long)v->visit + v->is_eval, v->worker,
@@ -427,7 +504,7 @@ add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, str
     hop_str_add(out, "HOP_LINES\n");
 }
 
-/* *n: how many visits may be under way at a time. */
+/* *n: as many more visits may be under way at a time. */
 static int
 add_workers(const struct hop_emit_in *in, size_t *n, struct hop_str *out, struct hop_err *e)
 {
@@ -440,7 +517,7 @@ add_workers(const struct hop_emit_in *in, size_t *n, struct hop_str *out, struct
         if (hop_emit_ahead(in, in->plan->v[i].worker))
             hop_str_addf(&plan[in->plan->v[i].worker], "%zu.%lu ", i + 1,
                          (unsigned long)in->plan->v[i].task);
-    for (*n = i = 0; i < in->workers->n; i++) {
+    for (i = 0; i < in->workers->n; i++) {
         n_ahead = hop_emit_ahead(in, i);
         hop_str_addf(out, "worker %zu %zu %zu ' %s' ", i, in->in->workers[i].n_slots, n_ahead,
                      hop_str_c(&plan[i]));
@@ -454,27 +531,74 @@ add_workers(const struct hop_emit_in *in, size_t *n, struct hop_str *out, struct
     return HOP_OK;
 }
 
+/* What all plans that one script carries out have in common. */
+static void
+add_workers_text(const struct hop_emit_in *in, struct hop_str *out)
+{
+    struct hop_str text = {0};
+    size_t i;
+
+    for (i = 0; i < in->workers->n; i++)
+        hop_str_addf(&text, "%s:%zu\n", in->workers->v[i].name, in->in->workers[i].n_slots);
+    hop_str_quote(out, hop_str_c(&text));
+    out->is_oom = out->is_oom || text.is_oom;
+    hop_str_clear(&text);
+}
+
+static long long
+ms_of_all(const struct hop_sched *plan)
+{
+    long long ms = 0;
+    size_t i;
+
+    for (i = 0; i < plan->n; i++)
+        ms += ms_of(&plan->v[i]);
+    return ms;
+}
+
 int
 hop_emit_flow(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
 {
     struct chains c;
-    size_t i, n_slots = 0;
-    long long ms = 0;
+    size_t i, n_slots = N_BIRTHS_AT_ONCE;
     int rc = make_chains(in, &c, e);
 
     if (!rc && in->plan->n) {
         hop_str_add(out, body);
-        for (i = 0; i < in->plan->n; i++)
-            ms += ms_of(&in->plan->v[i]);
-        hop_str_addf(out, "\nn_configs=%zu\nn_workers=%zu\nms_all=%lld\n", in->tasks->n,
-                     in->workers->n, ms);
+        hop_str_addf(out, "\nn_configs=%zu\nn_workers=%zu\nms_all=%lld\nworkers=", in->tasks->n,
+                     in->workers->n, ms_of_all(in->plan));
+        add_workers_text(in, out);
+        hop_str_add(out, "\n");
         rc = add_workers(in, &n_slots, out, e);
+        hop_str_addf(out, "worker %zu %d 0 ' ' births\n", in->workers->n, N_BIRTHS_AT_ONCE);
         for (i = 0; i < in->tasks->n; i++)
-            if (c.first[i] < c.first[i + 1])
-                add_chain(in, i, &c, out);
-            else
-                hop_str_addf(out, "chain %zu </dev/null\n", i);
-        hop_str_addf(out, "flow %zu\n", n_slots);
+            add_chain(in, i, &c, "", 0, out);
+        hop_str_addf(out, "n_ranks=%zu\nflow %zu\n", in->plan->n, n_slots);
+    }
+    free(c.first);
+    free(c.at);
+    return rc;
+}
+
+int
+hop_emit_flow_more(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
+{
+    size_t i, n_births = 0;
+    struct chains c;
+    int rc;
+
+    if (in->plan->has_barriers)
+        return hop_fail(e, HOP_EARG, "--as", NULL, "more: the policy %s has barriers", in->policy);
+    rc = make_chains(in, &c, e);
+    if (!rc && in->plan->n) {
+        hop_str_add(out, "same_workers ");
+        add_workers_text(in, out);
+        hop_str_add(out, " || return 0\n");
+        for (i = 0; i < in->tasks->n; i++)
+            add_chain(in, i, &c, "$((n_configs + ",
+                      in->tasks->v[i].is_born ? 0 : in->plan->n + ++n_births, out);
+        hop_str_addf(out, "add_chains %zu %zu %zu %lld\n", in->tasks->n, in->plan->n + n_births,
+                     in->plan->n + n_births, ms_of_all(in->plan) + (long long)n_births * BIRTH_MS);
     }
     free(c.first);
     free(c.at);

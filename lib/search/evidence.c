@@ -6,23 +6,23 @@
 #include "base/mem.h"
 #include "search/results.h"
 
-/* NAN when there is none. */
-static double
-loss_of(const struct hop_trial *t, const struct hop_point *curve, size_t n, int64_t until)
+/* The point that counts; its loss is NAN when there is none. */
+static struct hop_point
+point_of(const struct hop_trial *t, const struct hop_point *curve, size_t n, int64_t until)
 {
     size_t i = 0;
 
     if (t->is_diverged)
-        return INFINITY;
+        return (struct hop_point){.iteration = INT64_MAX, .loss = INFINITY};
     while (i + 1 < n && curve[i].iteration < until)
         i++;
-    return n ? curve[i].loss : NAN;
+    return n ? curve[i] : (struct hop_point){.loss = NAN};
 }
 
 static int
 gather(const struct hop_search_in *in, int64_t until, struct hop_evidence *out, struct hop_err *e)
 {
-    struct hop_point *curve = NULL;
+    struct hop_point *curve = NULL, at;
     const struct hop_trial *t;
     size_t i, n, cap = 0;
     int rc = HOP_OK;
@@ -34,9 +34,11 @@ gather(const struct hop_search_in *in, int64_t until, struct hop_evidence *out, 
             continue;
         n = 0;
         rc = hop_objective_curve(&in->objective, t, &curve, &n, &cap, e);
-        out->loss[out->n] = loss_of(t, curve, n, until);
-        if (!isnan(out->loss[out->n]))
-            out->n++;
+        at = point_of(t, curve, n, until);
+        if (rc || isnan(at.loss))
+            continue;
+        out->loss[out->n] = at.loss;
+        out->iteration[out->n++] = at.iteration;
     }
     free(curve);
     return rc;
@@ -51,7 +53,8 @@ hop_evidence_gather(const struct hop_search_in *in, int64_t until, struct hop_ev
     *out = (struct hop_evidence){0};
     out->x = hop_alloc(in->trials->n * in->space->n_all, sizeof *out->x, e);
     out->loss = hop_alloc(in->trials->n, sizeof *out->loss, e);
-    if (out->x && out->loss)
+    out->iteration = hop_alloc(in->trials->n, sizeof *out->iteration, e);
+    if (out->x && out->loss && out->iteration)
         rc = gather(in, until, out, e);
     if (rc)
         hop_evidence_clear(out);
@@ -63,5 +66,6 @@ hop_evidence_clear(struct hop_evidence *v)
 {
     free(v->x);
     free(v->loss);
+    free(v->iteration);
     *v = (struct hop_evidence){0};
 }

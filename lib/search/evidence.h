@@ -12,6 +12,7 @@ struct hop_evidence {
     double *x;    /* [n][space->n_all] */
     double *loss; /* [n]: in->objective's at the first evaluation at `until` or later, else at the last
                      one; INFINITY of diverged configs */
+    int64_t *iteration; /* [n]: of that evaluation; INT64_MAX of diverged configs */
     size_t n;     /* in the log's order */
 };
 

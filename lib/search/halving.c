@@ -70,6 +70,18 @@ make_brackets(const struct hop_search_options *o, struct hop_brackets *b, struct
                              o->shape ? o->shape : "A", o->want_added, b, e);
 }
 
+static int
+gather_evidence(struct hop_halving *h, struct hop_err *e)
+{
+    int d, rc = HOP_OK;
+
+    if (!(h->evidence = hop_alloc((size_t)h->brackets.n, sizeof *h->evidence, e)))
+        return HOP_ENOMEM;
+    for (d = 0; d < h->brackets.n && !rc; d++)
+        rc = hop_evidence_gather(h->in, h->brackets.v[0].until[d], &h->evidence[d], e);
+    return rc;
+}
+
 int
 hop_halving_next(const struct hop_search_in *in, struct hop_search_out *out,
                  hop_halving_draw_fn *draw, struct hop_err *e)
@@ -85,10 +97,15 @@ hop_halving_next(const struct hop_search_in *in, struct hop_search_out *out,
     runners = hop_alloc((size_t)h.brackets.n_configs, sizeof *runners, e);
     if (!h.until || !runners)
         rc = HOP_ENOMEM;
+    if (!rc && in->options->want_evidence)
+        rc = gather_evidence(&h, e);
     for (d = 0; d < h.brackets.n && !is_open && !rc; d++)
         climb(&h, d, runners, &is_open);
     if (!rc)
         rc = ask_all(&h, out, draw, e);
+    for (d = 0; h.evidence && d < h.brackets.n; d++)
+        hop_evidence_clear(&h.evidence[d]);
+    free(h.evidence);
     free(runners);
     free(h.until);
     return rc;

@@ -7,12 +7,14 @@
 #define HOP_SEARCH_HALVING_H
 
 #include "search/brackets.h"
+#include "search/evidence.h"
 #include "search/methods.h"
 
 struct hop_halving {
     const struct hop_search_in *in;
     struct hop_brackets brackets;
     int64_t *until; /* [n_configs] what config number - 1 was asked for; 0 = it has not begun */
+    struct hop_evidence *evidence; /* [brackets.n] by the rung of the first bracket; NULL without --evidence */
 };
 
 /* hop_halving_draw_fn - x of config `number`, which begins on diagonal `diagonal`: by results of

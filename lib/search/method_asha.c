@@ -147,7 +147,8 @@ ask_all(const struct asha *a, struct hop_search_out *out, struct hop_err *e)
         if (a->at[number] < 0)
             continue;
         r = hop_search_result(a->in, number);
-        hop_search_random(a->in, number, x);
+        if (!r->config)
+            hop_search_random(a->in, number, x);
         rc = hop_search_ask(a->in, out, number, r->config ? NULL : x, a->rungs[a->at[number]], e);
     }
     free(x);

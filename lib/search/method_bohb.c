@@ -5,7 +5,8 @@
  * iterations that 2 (d + 1) configs have had, d dimensions; the best max(d + 1, 15 %) of them are the
  * good ones; 64 candidates. Its densities are parzen.h's, whose components are wide where there are few
  * points, instead of a kernel density estimate with widened kernels. It goes by earlier diagonals alone,
- * so a bracket's configs are the same whenever one asks.
+ * so a bracket's configs are the same whenever one asks. With --evidence configs of other searches count
+ * at every rung whose iterations they had, before the search's own, and the first bracket is proposed, too.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 
 enum { N_CANDIDATES = 64 };
 
-static const char *const takes[] = {"max-iterations", "eta", "shape", "added", "table", NULL};
+static const char *const takes[] = {"max-iterations", "eta", "shape", "added", "table", "evidence", NULL};
 
 struct stream {
     const struct hop_search_in *in;
@@ -32,16 +33,31 @@ uniform(void *ctx)
     return hop_search_uniform(s->in, "_bohb", s->number, s->k++);
 }
 
-/* The configs that were on a rung of this diagonal. */
+/* Of other searches, those that had as many iterations as this diagonal's rungs. */
 static size_t
-gather(const struct hop_halving *h, int diagonal, struct hop_tpe_trial *v)
+gather_evidence(const struct hop_halving *h, int diagonal, struct hop_tpe_trial *v)
 {
+    const struct hop_evidence *from = h->evidence ? &h->evidence[diagonal] : NULL;
+    size_t i, n = 0;
+
+    for (i = 0; from && i < from->n; i++)
+        if (from->iteration[i] >= h->brackets.v[0].until[diagonal])
+            v[n++] = (struct hop_tpe_trial){from->x + i * h->in->space->n_all, from->loss[i], false};
+    return n;
+}
+
+/* The configs that were on a rung of this diagonal; those of this search if it is before `now`. */
+static size_t
+gather(const struct hop_halving *h, int diagonal, int now, struct hop_tpe_trial *v)
+{
+    size_t number, n = gather_evidence(h, diagonal, v);
     const struct hop_bracket *b;
     const struct hop_result *r;
-    size_t number, n = 0;
     double loss;
     int k;
 
+    if (diagonal >= now)
+        return n;
     for (k = 0; k <= diagonal; k++) {
         b = &h->brackets.v[k];
         for (number = (size_t)b->first; number < (size_t)(b->first + b->n[0]); number++) {
@@ -59,15 +75,16 @@ draw(const struct hop_halving *h, int diagonal, size_t number, double *x, struct
 {
     struct stream s = {h->in, number, 0};
     size_t n_dims = h->in->space->n_all, n = 0, n_good;
+    int d = h->evidence ? h->brackets.n : diagonal, rc;
     struct hop_tpe_trial *v;
-    int d, rc;
 
     hop_search_random(h->in, number, x);
-    if (!diagonal || uniform(&s) < 1 / 3.)
+    if (!d || uniform(&s) < 1 / 3.)
         return HOP_OK;
-    if (!(v = hop_alloc((size_t)h->brackets.n_configs, sizeof *v, e)))
+    if (!(v = hop_alloc((size_t)h->brackets.n_configs + (h->evidence ? h->in->trials->n : 0), sizeof *v,
+                        e)))
         return HOP_ENOMEM;
-    for (d = diagonal - 1; d >= 0 && (n = gather(h, d, v)) < 2 * (n_dims + 1); d--)
+    while (--d >= 0 && (n = gather(h, d, diagonal, v)) < 2 * (n_dims + 1))
         ;
     n_good = (size_t)(0.15 * (double)n);
     if (n_good < n_dims + 1)

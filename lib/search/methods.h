@@ -39,7 +39,7 @@ struct hop_search_options {
     const struct hop_opt_list *inherited; /* pbt: keys that children have from their parents; or NULL */
     int64_t repeats;     /* seeds per config, >= 1 */
     const char *prefix;  /* ids are PREFIX0001, ... */
-    bool want_evidence;  /* tpe: configs of other searches in the log count, too (evidence.h) */
+    bool want_evidence;  /* tpe, bohb: configs of other searches in the log count, too (evidence.h) */
     struct hop_objective objective; /* not bound; without a split "val", or "train" in logs that
                                        have no val */
     struct hop_patience patience;

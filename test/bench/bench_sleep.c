@@ -1,13 +1,15 @@
 /* bench_sleep - stands in for hop-train in benches of schedules: a visit that takes as long as it is
  * told and no processor. It reads a model, sleeps BENCH_PASS_S seconds for each of the config's
- * "passes", and writes the model with one visit more of BENCH_SHARDS an iteration. With --init it is
- * BENCH_TRAIN, the real one. */
+ * "passes", and writes the model with one visit more of BENCH_SHARDS an iteration. With BENCH_STRAGGLERS
+ * that share of the visits, by id and number, takes four times as long. With --init it is BENCH_TRAIN, the
+ * real one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "base/rng.h"
 #include "format/json.h"
 #include "format/model.h"
 
@@ -47,6 +49,16 @@ shard_name(const char *path)
     return name;
 }
 
+static bool
+is_straggler(const struct hop_model *m)
+{
+    const char *share = getenv("BENCH_STRAGGLERS");
+    uint32_t r[4];
+
+    hop_philox(hop_rng_key(1, m->id, HOP_FOR_SHARD), (uint32_t)m->visits, 0, 0, 0, r);
+    return share && r[0] / 4294967296.0 < strtod(share, NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -65,7 +77,8 @@ main(int argc, char **argv)
         return 1;
     }
     passes = hop_json_int(hop_json_get(m.config, "passes"));
-    sleep_until(start_s + (double)(passes > 0 ? passes : 1) * strtod(pass_s, NULL));
+    sleep_until(start_s + (double)(passes > 0 ? passes : 1) * strtod(pass_s, NULL) *
+                (is_straggler(&m) ? 4 : 1));
     m.visits++;
     m.iteration = m.visits / strtol(n_shards, NULL, 10);
     line = hop_json_record("train/1");
@@ -78,7 +91,7 @@ main(int argc, char **argv)
     hop_json_set_real(line, "wall_s", hop_clock_s() - start_s);
     hop_json_set_str(line, "status", "ok");
     hop_json_push(m.history, line);
-    if (hop_model_write(STDOUT_FILENO, "stdout", &m, NULL, 0, &e)) {
+    if (hop_model_write(STDOUT_FILENO, "stdout", &m, NULL, 0, NULL, &e)) {
         fprintf(stderr, "bench_sleep: %s %s\n", e.where, e.what);
         return 1;
     }

@@ -16,6 +16,7 @@ struct cluster {
     struct sim s;
     struct worker v[N_WORKERS];
     double now_s, busy_s;
+    double before_drain; /* busy share until the last new config began */
     size_t n_visits;
     bool is_over;
     uint64_t key;
@@ -63,6 +64,7 @@ ask(struct cluster *c)
     struct hop_json *configs = sim_ask(&c->s);
     const struct hop_json *config;
     size_t i, w, n_idle = 0;
+    bool is_new = false;
     double s;
 
     for (i = 0; i < hop_json_len(configs); i++) {
@@ -75,8 +77,14 @@ ask(struct cluster *c)
         s = seconds(c, (double)sim_until(config) - had(c, config));
         c->v[w] = (struct worker){hop_json_copy(config), c->now_s + s};
         c->busy_s += s;
+        is_new = is_new || !had(c, config);
     }
     hop_json_free(configs);
+    if (is_new && c->now_s > 0) {
+        for (w = 0, s = c->busy_s; w < N_WORKERS; w++)
+            s -= c->v[w].config ? c->v[w].free_s - c->now_s : 0;
+        c->before_drain = s / (c->now_s * N_WORKERS);
+    }
     for (w = 0; w < N_WORKERS; w++)
         n_idle += !c->v[w].config;
     c->is_over = n_idle == N_WORKERS;
@@ -101,9 +109,9 @@ wait_for_one(struct cluster *c)
 }
 
 /* The share of the workers' time that they trained, to the very end: while the last config trains, the
- * others have nothing to do, so the search is a long one. */
+ * others have nothing to do, so the search is a long one. before_drain: while there are new ones. */
 static double
-busy(const char *method, int64_t R, int64_t num_configs, double *makespan_s)
+busy(const char *method, int64_t R, int64_t num_configs, double *makespan_s, double *before_drain)
 {
     struct cluster c = {.key = hop_rng_key(1, method, HOP_FOR_SHARD)};
 
@@ -115,6 +123,7 @@ busy(const char *method, int64_t R, int64_t num_configs, double *makespan_s)
         wait_for_one(&c);
     sim_close(&c.s);
     *makespan_s = c.now_s;
+    *before_drain = c.before_drain;
     return c.busy_s / (c.now_s * N_WORKERS);
 }
 
@@ -122,11 +131,13 @@ int
 main(void)
 {
     bool is_long = getenv("HOP_SLOW") && *getenv("HOP_SLOW");
-    double asha_s, hyperband_s, asha = busy("asha", 9, is_long ? 2000 : 500, &asha_s);
-    double hyperband = busy("hyperband", 81, 0, &hyperband_s);
+    double asha_s, hyperband_s, early, asha = busy("asha", 9, is_long ? 2000 : 500, &asha_s, &early);
+    double ignored, hyperband = busy("hyperband", 81, 0, &hyperband_s, &ignored);
 
     ok(asha >= (is_long ? 0.95 : 0.80),
        "asha: 16 workers with 20 %% stragglers are busy %.1f %% of %.0f s", 100 * asha, asha_s);
+    ok(early >= 0.995, "asha: %.1f %% until the last new config begins: the rest is that the last ones end",
+       100 * early);
     ok(hyperband < 0.6, "hyperband waits at its rungs: %.1f %% of %.0f s", 100 * hyperband,
        hyperband_s);
     return tap_end();
