@@ -172,7 +172,7 @@ refused()
 # length that is no JSON shows whether they read what is before it: whoever does complains.
 @test "a visit does not read the whole log, unless somebody was killed or the log was changed" {
     visit 1; visit 2; visit 3
-    sed -i '2s/.*/\n&/; 2s/^\n{/x/' run/log.jsonl
+    sed -i '2s/^{/x/' run/log.jsonl
     run --separate-stderr -0 evaluate 3 val-000
     [ -z "$stderr" ]
     run --separate-stderr -0 evaluate 3 val-001
