@@ -163,7 +163,7 @@ test_places(void)
         n_bad += hop_runlog_find(path, j, &found, &e) || found != at[i];
         hop_json_free(j);
         n_bad += hop_runlog_of(path, "odd", at[i], &lines, &e) != HOP_OK ||
-                 hop_json_len(lines) != (size_t)(N - i) / 2 ||
+                 hop_json_len(lines) != (size_t)(N - i + 1) / 2 ||
                  hop_json_int(hop_json_get(hop_json_at(lines, 0), "visit")) != i + !(i % 2);
         hop_json_free(lines);
     }
