@@ -111,6 +111,23 @@ END
     [ "$(jq -r 'select(.hop == "train/1" and .worker == "w1") | .shard' run/log.jsonl | sort -u)" = train-002 ]
 }
 
+@test "round-robin, with its barriers, tries again elsewhere, too" {
+    cp -R data far
+    printf X | dd of=far/train-001.safetensors bs=1 seek=1000 conv=notrunc status=none
+    printf '%s\n' '{"name":"w0","shards":["train-000","train-001","train-002","val-000","val-001"]}' \
+        "{\"name\":\"w1\",\"folder\":\"$PWD/far\",\"shards\":[\"train-001\",\"train-002\"]}" >workers
+    run --separate-stderr -0 go --policy round-robin
+    same
+    [ "$(jq -r 'select(.hop == "train/1" and .shard == "train-001") | .worker' run/log.jsonl | sort -u)" = w0 ]
+    grep -q '"worker":"w1"' run/jobs/failures.jsonl
+    # where it lies nowhere else it fails, and says so
+    rm -rf run
+    printf '%s\n' '{"name":"w0","shards":["train-000","train-002","val-000","val-001"]}' \
+        "{\"name\":\"w1\",\"folder\":\"$PWD/far\",\"shards\":[\"train-001\",\"train-002\"]}" >workers
+    run --separate-stderr -1 go --policy round-robin
+    [[ $stderr == *"hop-run: failed: "*"train-001"*"(exit 1)"* ]]
+}
+
 @test "a lost shard without replica: what does not need it is done, exit 75, and the command goes on" {
     need_hosts
     printf '%s\n' '{"name":"here","shards":["train-000","train-001","val-000","val-001"]}' "$(remote far a train-002)" >workers

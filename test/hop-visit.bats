@@ -160,9 +160,45 @@ refused()
 @test "a torn log line does not swallow the next one" {
     visit 1
     printf '{"hop":"train/1","id":"c1","vis' >>run/log.jsonl
-    run --separate-stderr -0 visit 2
-    [[ $stderr == *"line skipped"* ]]
+    visit 2
     [ "$(tail -n 1 run/log.jsonl | jq .visit)" = 2 ]
+    : >run/models/.c1.lock
+    run --separate-stderr -0 hop-visit --run run --restore
+    [[ $stderr == *"line skipped"* ]]
+    [ "$(wc -l <run/log.jsonl)" -eq 4 ]
+}
+
+# Visits find their place in the log by what the one before left in the lock file. A line of the same
+# length that is no JSON shows whether they read what is before it: whoever does complains.
+@test "a visit does not read the whole log, unless somebody was killed or the log was changed" {
+    visit 1; visit 2; visit 3
+    sed -i '2s/^{/x/' run/log.jsonl
+    run --separate-stderr -0 evaluate 3 val-000
+    [ -z "$stderr" ]
+    run --separate-stderr -0 evaluate 3 val-001
+    [ -z "$stderr" ]
+    run --separate-stderr -0 visit 4
+    [ -z "$stderr" ]
+    [ "$(tail -n 1 run/models/.c1.lock)" = "log $(head -n -1 run/log.jsonl | wc -c) $(head -n -1 run/log.jsonl | wc -c)" ]
+    run --separate-stderr -0 hop-visit --run run --restore
+    [ -z "$stderr" ]
+    # nobody came to his end: what he left is looked for, and visit 1 is missing
+    : >run/models/.c1.lock
+    run --separate-stderr -0 visit 5
+    [[ $stderr == *"line skipped"* ]]
+    [ "$(jq -R 'fromjson? | select(.hop == "train/1") | .visit' run/log.jsonl | sort -n | tr '\n' ' ')" = '1 2 3 4 5 ' ]
+    # a line went: the mark is not where it says
+    sed -i 4d run/log.jsonl
+    run --separate-stderr -0 visit 6
+    [[ $stderr == *"line skipped"* ]]
+    [ "$(jq -R 'fromjson? | select(.hop == "train/1") | .visit' run/log.jsonl | sort -n | tr '\n' ' ')" = '1 2 3 4 5 6 ' ]
+    # nonsense is no mark
+    for mark in 'log 3 5' 'log 999999999999 999999999999' 'log -5 -7' 'log 0 0' 'loggings'; do
+        echo "$mark" >run/models/.c1.lock
+        : >run/log.jsonl
+        hop-visit --run run --restore
+        [ "$(jq -s 'map(select(.hop == "train/1")) | length' run/log.jsonl)" -eq 6 ]
+    done
 }
 
 @test "a log that cannot be written: the visit is kept, the line comes later" {
@@ -229,6 +265,7 @@ refused()
     kill -9 $first
     wait $first || true
     [ -n "$(find run/models -name '*.tmp')" ]
+    [ ! -s run/models/.c1.lock ]
     cmp before run/models/c1.safetensors
     # dead, be it not yet reaped by whoever inherited it
     for _ in $(seq 500); do

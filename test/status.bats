@@ -128,7 +128,7 @@ again() { hop-run -q -o run --data data --workers 2 --device ref "$@" grid --ite
     cp run/models/c0001.safetensors run/models/c0099.safetensors
     : >run/best.txt.new
     run --separate-stderr -0 hop-run --gc run --dry-run
-    [[ $stderr =~ ^"hop-visit: "[0-9]+" bytes are not needed"$ ]]
+    [[ $stderr =~ ^"hop-run: "[0-9]+" bytes are not needed"$ ]]
     for f in models/.c0001.safetensors.abcdef.tmp best/.c0002.safetensors.abcdef.tmp models/c0099.safetensors best.txt.new; do
         [ -e "run/$f" ]
         cut -f 1 <<<"$output" | sed 's|/\./|/|' | grep -qx "run/$f" || { echo "$f is not named"; false; }
@@ -203,7 +203,10 @@ again() { hop-run -q -o run --data data --workers 2 --device ref "$@" grid --ite
     run_err 2 'status: RUN is missing' hop-run status
     run_err 2 '--gc: RUN is missing' hop-run --gc
     run_err 2 '--json: RUN comes first' hop-run status --json
-    run_err 2 'goes with --gc' hop-run status run --top 3
-    run_err 2 'goes with --status alone' hop-run --gc run --json
-    run_err 1 'nix: there is no such run folder' hop-run status nix
+    run_err 2 'hop-run: --top: goes with --gc' hop-run status run --top 3
+    run_err 2 'hop-run: --json: goes with --status alone' hop-run --gc run --json
+    run_err 1 'hop-run: nix: there is no such run folder' hop-run status nix
+    run_err 1 'hop-run: nix/.lock: cannot open the lock' hop-run --gc nix
+    run_err 1 'hop-visit: nix: there is no such run folder' hop-visit --run nix --status
+    hop-run status run --help | head -n 1 | grep -q '^usage: hop-run '
 }

@@ -96,6 +96,13 @@ clerk() { # OPTION ARGUMENT OF HOP-RUN...
     esac
     clerk_run=$1
     shift
+    for option in "$@"; do
+        case $option in
+        -h | --help) usage || die 1 "stdout: cannot write"; exit 0 ;;
+        esac
+    done
+    HOP_CALLED_AS=$me
+    export HOP_CALLED_AS
     exec hop-visit $quiet --run "$clerk_run" "$what" "$@"
 }
 case ${1:-}:${2:-} in

@@ -147,6 +147,14 @@ run_id(void)
 }
 
 static void
+spill(struct hop_str *out)
+{
+    tool_print(hop_str_c(out));
+    out->n = 0;
+    out->s[0] = '\0';
+}
+
+static void
 print_plan(const struct tool_scene *s, const struct hop_policy *policy,
            const struct hop_sched *plan)
 {
@@ -156,7 +164,8 @@ print_plan(const struct tool_scene *s, const struct hop_policy *policy,
     struct hop_emit_in emit = {.in = &s->in, .plan = plan, .tasks = &s->tasks,
                                .workers = &s->workers, .policy = policy->name, .run = a.run,
                                .data_dir = a.data, .device = a.device, .precision = a.precision, .keep = a.keep,
-                               .nets_dir = a.nets, .send_ahead = a.send_ahead, .retries = a.retries, .halt = a.halt};
+                               .nets_dir = a.nets, .send_ahead = a.send_ahead, .retries = a.retries, .halt = a.halt,
+                               .spill = spill};
     char *id = a.run ? run_id() : NULL;
 
     emit.run_id = id;

@@ -21,6 +21,7 @@ bool tool_is_quiet, tool_want_progress, tool_want_help, tool_want_version;
 int tool_verbosity;
 
 static const char *progname = "hop";
+static char called_as[40]; /* what messages begin with: HOP_CALLED_AS, else the same */
 static _Thread_local bool is_progress_shown;
 static _Thread_local const struct tool_voice *voice;
 
@@ -56,7 +57,7 @@ say(const char *fmt, ...)
     size_t i, n;
 
     tool_progress_end();
-    n = (size_t)snprintf(line, sizeof line, "%s: ", progname);
+    n = (size_t)snprintf(line, sizeof line, "%s: ", called_as);
     va_start(ap, fmt);
     vsnprintf(line + n, sizeof line - n - 1, fmt, ap);
     va_end(ap);
@@ -104,6 +105,9 @@ tool_init(const char *name, const char *summary, const char *synopsis, struct ho
     int rc;
 
     progname = name;
+    snprintf(called_as, sizeof called_as, "%s",
+             getenv("HOP_CALLED_AS") ? getenv("HOP_CALLED_AS") : name);
+    unsetenv("HOP_CALLED_AS"); /* not for those that this one calls */
     hop_log_set(on_log);
     rc = hop_opt_parse(rows, want_all_options, argc, argv, &e);
     if (tool_want_help)

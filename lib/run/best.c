@@ -105,10 +105,8 @@ hop_best_keep(const char *run, const struct hop_model *m, const char *from, stru
     if (!metric_path || !folder || !path)
         rc = HOP_ENOMEM;
     else if (!(rc = read_metric(metric_path, &metric, &is_wanted, e)) && is_wanted &&
-             !(rc = hop_mkdirs(folder, e))) {
-        hop_atomic_sweep(path);
+             !(rc = hop_mkdirs(folder, e)))
         rc = keep(path, m, &metric, metric_path, from, e);
-    }
     free(metric_path);
     free(folder);
     free(path);

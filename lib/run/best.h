@@ -17,7 +17,7 @@
 
 /* hop_best_keep - under the lock of m's id: when m's present state has been evaluated (by its
  * history) and no better one, or equal one, is kept, put the file `from`, which holds m and is on
- * disk, in the best file's place. Err: HOP_EFORMAT for a best.txt that says nothing sensible, an
+ * disk, in the best file's place. What killed writers left there the caller has swept. Err: HOP_EFORMAT for a best.txt that says nothing sensible, an
  * evaluation without that metric, a damaged best file; HOP_EIO. */
 int hop_best_keep(const char *run, const struct hop_model *m, const char *from, struct hop_err *e)
     HOP_MUSTUSE;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "format/model.h"
+#include "run/runlog.h"
 
 static char *
 path_of(const char *run, const char *before, const char *name, const char *after,
@@ -110,19 +111,56 @@ hop_config_differs(const struct hop_json *a, const struct hop_json *b)
     return key ? key : not_in(b, a);
 }
 
+/* Where `id` is in the table, or where it would go. */
+static uint32_t *
+place_in(const struct hop_configs *c, const char *id)
+{
+    uint64_t h = 0xCBF29CE484222325u; /* FNV-1a */
+    const char *s;
+    size_t i;
+
+    for (s = id; *s; s++)
+        h = (h ^ (uint8_t)*s) * 0x100000001B3u;
+    for (i = (size_t)(h % c->n_places); c->places[i]; i = (i + 1) % c->n_places)
+        if (!strcmp(hop_json_str(hop_json_get(c->v[c->places[i] - 1], "id")), id))
+            break;
+    return &c->places[i];
+}
+
 const struct hop_json *
 hop_configs_find(const struct hop_configs *c, const char *id, size_t *place)
 {
-    size_t i;
+    uint32_t at = c->n ? *place_in(c, id) : 0;
 
-    for (i = 0; i < c->n; i++) {
-        if (strcmp(hop_json_str(hop_json_get(c->v[i], "id")), id))
-            continue;
-        if (place)
-            *place = i;
-        return c->v[i];
+    if (!at)
+        return NULL;
+    if (place)
+        *place = at - 1;
+    return c->v[at - 1];
+}
+
+/* A line with a new id. */
+static int
+append(struct hop_configs *c, struct hop_json *take, const char *id, struct hop_err *e)
+{
+    size_t i, n = 2 * c->n_places + 16;
+
+    if (hop_grow(&c->v, &c->cap, c->n + 1, sizeof *c->v, e))
+        return HOP_ENOMEM;
+    if (2 * c->n >= c->n_places) {
+        uint32_t *fresh = hop_alloc(n, sizeof *fresh, e);
+
+        if (!fresh)
+            return HOP_ENOMEM;
+        free(c->places);
+        c->places = fresh;
+        c->n_places = n;
+        for (i = 0; i < c->n; i++)
+            *place_in(c, hop_json_str(hop_json_get(c->v[i], "id"))) = (uint32_t)i + 1;
     }
-    return NULL;
+    c->v[c->n++] = take;
+    *place_in(c, id) = (uint32_t)c->n;
+    return HOP_OK;
 }
 
 int
@@ -144,12 +182,8 @@ hop_configs_add(struct hop_configs *c, struct hop_json *take, const char *where,
         (rc = hop_id_check(id, where, e)) ||
         (rc = hop_json_get_int(take, "until", false, 0, 1e9, where, &until, e)))
         return rc;
-    if (!(old = hop_configs_find(c, id, &place))) {
-        if (hop_grow(&c->v, &c->cap, c->n + 1, sizeof *c->v, e))
-            return HOP_ENOMEM;
-        c->v[c->n++] = take;
-        return HOP_OK;
-    }
+    if (!(old = hop_configs_find(c, id, &place)))
+        return append(c, take, id, e);
     if ((key = hop_config_differs(old, take)))
         return hop_fail(e, HOP_EFORMAT, where, "a config never changes but for \"until\"",
                         "id \"%s\" is there with another \"%s\"", id, key);
@@ -191,6 +225,28 @@ hop_configs_load(const char *run, struct hop_configs *c, struct hop_err *e)
     } else {
         rc = errno == ENOENT ? HOP_OK : hop_fail_errno(e, path, NULL, "cannot open");
     }
+    free(path);
+    return rc;
+}
+
+int
+hop_configs_load_one(const char *run, const char *id, struct hop_configs *c, struct hop_err *e)
+{
+    char *path = hop_run_path(run, "configs.jsonl", e);
+    struct hop_json *lines = NULL;
+    size_t i;
+    int rc;
+
+    if (!path)
+        return HOP_ENOMEM;
+    rc = hop_runlog_of(path, id, 0, &lines, e);
+    for (i = 0; i < hop_json_len(lines) && !rc; i++) {
+        struct hop_json *line = hop_json_copy(hop_json_at(lines, i));
+
+        if ((rc = hop_configs_add(c, line, path, e)))
+            hop_json_free(line);
+    }
+    hop_json_free(lines);
     free(path);
     return rc;
 }
@@ -276,5 +332,6 @@ hop_configs_clear(struct hop_configs *c)
     for (i = 0; i < c->n; i++)
         hop_json_free(c->v[i]);
     free(c->v);
+    free(c->places);
     *c = (struct hop_configs){0};
 }

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "base/err.h"
 #include "format/json.h"
 
@@ -35,6 +36,8 @@ int hop_run_make(const char *run, struct hop_err *e) HOP_MUSTUSE;
 struct hop_configs {
     struct hop_json **v;
     size_t n, cap;
+    uint32_t *places; /* [n_places] a hash table of ids: place + 1 in v, 0 = free */
+    size_t n_places;
 };
 
 /* hop_configs_read - config/1 lines from fd. A line whose id was there before replaces it if they
@@ -44,6 +47,11 @@ int hop_configs_read(int fd, const char *where, struct hop_configs *c, struct ho
 
 /* hop_configs_load - RUN/configs.jsonl; none when the file is missing. */
 int hop_configs_load(const char *run, struct hop_configs *c, struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_configs_load_one - the same, of the lines that hold `id` alone: what else is in the file costs
+ * little, and is not checked. */
+int hop_configs_load_one(const char *run, const char *id, struct hop_configs *c, struct hop_err *e)
+    HOP_MUSTUSE;
 
 /* hop_configs_add - add `take` (owned by c on success) as hop_configs_read does with a line. */
 int hop_configs_add(struct hop_configs *c, struct hop_json *take, const char *where,

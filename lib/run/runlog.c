@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "net/metrics.h"
 
+enum { SCAN_BYTES = 1 << 18, LINE_BYTES = 4096 };
+
 /* Contents: 1 appending and reading, 2 keys, 3 merging */
 
 /* ---- 1 appending and reading ---- */
@@ -30,9 +32,10 @@ is_torn(int fd)
 }
 
 int
-hop_runlog_append(const char *path, const struct hop_json *line, struct hop_err *e)
+hop_runlog_append(const char *path, const struct hop_json *line, int64_t *at, struct hop_err *e)
 {
     struct hop_str s = {0};
+    size_t n_blank = 0;
     ssize_t put;
     int fd, rc;
 
@@ -40,8 +43,10 @@ hop_runlog_append(const char *path, const struct hop_json *line, struct hop_err 
     if (fd < 0)
         return hop_fail_errno(e, path, NULL, "cannot open");
     /* Two appenders may both see the torn line; the blank line that makes is skipped by all. */
-    if (is_torn(fd))
+    if (is_torn(fd)) {
         hop_str_add(&s, "\n");
+        n_blank = 1;
+    }
     rc = hop_json_dump(line, &s, e);
     hop_str_add(&s, "\n");
     if (!rc && !(rc = hop_str_check(&s, e))) {
@@ -54,6 +59,8 @@ hop_runlog_append(const char *path, const struct hop_json *line, struct hop_err 
             rc = hop_fail(e, HOP_EIO, path, "is the disk full?", "only a part could be written");
         else if (fdatasync(fd) < 0 && errno != EINVAL && errno != EROFS)
             rc = hop_fail_errno(e, path, NULL, "cannot sync to disk");
+        if (at) /* appending leaves the offset at the end of what was written */
+            *at = (int64_t)lseek(fd, 0, SEEK_CUR) - (int64_t)(s.n - n_blank);
     }
     hop_str_clear(&s);
     if (close(fd) < 0 && !rc)
@@ -79,61 +86,189 @@ hop_runlog_next(struct hop_jsonl *r, struct hop_json **out, struct hop_err *e)
     return rc;
 }
 
-/* The line at text[0..n) into `lines` if it is about `id`. */
-static void
-take_line(const char *text, size_t n, const char *id, const char *path, struct hop_json *lines)
+/* What is done with a line about an id; it owns `take`. False: that was enough. */
+typedef bool on_line_fn(void *arg, struct hop_json *take, int64_t at);
+
+struct scan {
+    const char *path, *id;
+    struct hop_str quoted; /* the id */
+    on_line_fn *on_line;
+    void *arg;
+};
+
+/* The line at text[0..n), if it is about the id; at: its place in the log. */
+static bool
+take_line(const struct scan *scan, const char *text, size_t n, int64_t at)
 {
     struct hop_err e = {0};
     struct hop_json *j;
     const char *s;
 
-    if (hop_json_parse(text, n, path, &j, &e)) {
+    if (hop_json_parse(text, n, scan->path, &j, &e)) {
         hop_log(HOP_LOG_WARN, "%s: line skipped: %s", e.where, e.what);
-        return;
+        return true;
     }
     s = hop_json_str(hop_json_get(j, "id"));
-    if (s && !strcmp(s, id))
-        hop_json_push(lines, j);
-    else
-        hop_json_free(j);
+    if (s && !strcmp(s, scan->id))
+        return scan->on_line(scan->arg, j, at);
+    hop_json_free(j);
+    return true;
+}
+
+/* All lines in text, which ends with a NUL and has no other. */
+static bool
+take_lines(const struct scan *scan, const char *text, int64_t at)
+{
+    const char *p, *start, *eol;
+
+    for (p = strstr(text, scan->quoted.s); p; p = *eol ? strstr(eol, scan->quoted.s) : NULL) {
+        for (start = p; start > text && start[-1] != '\n'; start--)
+            ;
+        eol = p + strcspn(p, "\n");
+        if (!take_line(scan, start, (size_t)(eol - start), at + (start - text)))
+            return false;
+    }
+    return true;
+}
+
+/* Read on: buf[n..] from the log's byte at + n. *got 0 at its end. */
+static int
+read_on(const struct scan *scan, int fd, char *buf, size_t n, int64_t at, size_t *got,
+        struct hop_err *e)
+{
+    ssize_t k;
+    size_t i;
+
+    do
+        k = pread(fd, buf + n, SCAN_BYTES, (off_t)(at + (int64_t)n));
+    while (k < 0 && errno == EINTR);
+    if (k < 0)
+        return hop_fail_errno(e, scan->path, NULL, "cannot read");
+    *got = (size_t)k;
+    for (i = n; i < n + *got; i++)
+        if (!buf[i]) /* a crash can leave zeros */
+            buf[i] = '\n';
+    return HOP_OK;
+}
+
+/* The log at fd from byte `at` on, whole lines at a time, as many as a buffer holds. Not mapped: the
+ * log grows while it is read. */
+static int
+scan_fd(const struct scan *scan, int fd, int64_t at, struct hop_err *e)
+{
+    char *buf = NULL, kept;
+    size_t cap = 0, n = 0, got = 1, end;
+    bool is_more = true;
+    int rc = HOP_OK;
+
+    while (got && is_more && !(rc = hop_grow(&buf, &cap, n + SCAN_BYTES + 1, 1, e)) &&
+           !(rc = read_on(scan, fd, buf, n, at, &got, e))) {
+        end = n += got;
+        while (got && end && buf[end - 1] != '\n') /* at the end of the log a line may be torn */
+            end--;
+        kept = buf[end];
+        buf[end] = '\0';
+        is_more = take_lines(scan, buf, at);
+        buf[end] = kept;
+        memmove(buf, buf + end, n - end);
+        n -= end;
+        at += (int64_t)end;
+    }
+    free(buf);
+    return rc;
+}
+
+static int
+scan_log(struct scan *scan, int64_t from, struct hop_err *e)
+{
+    struct stat st;
+    int fd = open(scan->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), rc;
+
+    if (fd < 0)
+        return errno == ENOENT ? HOP_OK : hop_fail_errno(e, scan->path, NULL, "cannot open");
+    hop_str_addf(&scan->quoted, "\"%s\"", scan->id);
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        rc = hop_fail(e, HOP_EIO, scan->path, NULL, "not a regular file");
+    else if (!(rc = hop_str_check(&scan->quoted, e)))
+        rc = scan_fd(scan, fd, from, e);
+    hop_str_clear(&scan->quoted);
+    close(fd);
+    return rc;
+}
+
+static bool
+collect_line(void *arg, struct hop_json *take, int64_t at)
+{
+    (void)at;
+    hop_json_push(arg, take);
+    return true;
 }
 
 int
-hop_runlog_of(const char *path, const char *id, struct hop_json **out, struct hop_err *e)
+hop_runlog_of(const char *path, const char *id, int64_t from, struct hop_json **out,
+              struct hop_err *e)
 {
-    struct hop_str quoted = {0};
-    struct stat st = {0};
-    char *text;
-    const char *p, *start, *eol;
-    size_t n, i;
-    int rc;
+    struct hop_json *lines = hop_json_array();
+    struct scan scan = {.path = path, .id = id, .on_line = collect_line, .arg = lines};
+    int rc = scan_log(&scan, from, e);
 
-    *out = NULL;
-    if (stat(path, &st) < 0 && errno == ENOENT) {
-        *out = hop_json_array();
-        return HOP_OK;
-    }
-    if (!S_ISREG(st.st_mode))
-        return hop_fail(e, HOP_EIO, path, NULL, "not a regular file");
-    hop_str_addf(&quoted, "\"%s\"", id);
-    if ((rc = hop_str_check(&quoted, e)))
-        return rc;
-    /* Not mapped: the log grows while it is read. */
-    if (!(rc = hop_read_file(path, (size_t)1 << 40, &text, &n, e))) {
-        *out = hop_json_array();
-        for (i = 0; i < n; i++)
-            if (!text[i]) /* a crash can leave zeros */
-                text[i] = '\n';
-        for (p = strstr(text, quoted.s); p; p = *eol ? strstr(eol, quoted.s) : NULL) {
-            for (start = p; start > text && start[-1] != '\n'; start--)
-                ;
-            eol = p + strcspn(p, "\n");
-            take_line(start, (size_t)(eol - start), id, path, *out);
-        }
-        free(text);
-    }
-    hop_str_clear(&quoted);
+    *out = rc ? NULL : lines;
+    if (rc)
+        hop_json_free(lines);
     return rc;
+}
+
+struct find {
+    const struct hop_json *like;
+    int64_t *at;
+};
+
+static bool
+compare_line(void *arg, struct hop_json *take, int64_t at)
+{
+    struct find *find = arg;
+    bool is_it = hop_record_same(take, find->like);
+
+    if (is_it)
+        *find->at = at;
+    hop_json_free(take);
+    return !is_it;
+}
+
+int
+hop_runlog_find(const char *path, const struct hop_json *like, int64_t *at, struct hop_err *e)
+{
+    struct find find = {like, at};
+    struct scan scan = {.path = path, .id = hop_json_str(hop_json_get(like, "id")),
+                        .on_line = compare_line, .arg = &find};
+
+    *at = -1;
+    return scan.id ? scan_log(&scan, 0, e) : HOP_OK;
+}
+
+bool
+hop_runlog_is_at(const char *path, int64_t at, const struct hop_json *like)
+{
+    struct hop_err e = {0};
+    struct hop_json *j = NULL;
+    char *buf = NULL, *eol = NULL;
+    size_t cap = 0, n = 0;
+    ssize_t got = 1;
+    int fd = at < 0 ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    bool is_it;
+
+    while (fd >= 0 && !eol && got > 0 && !hop_grow(&buf, &cap, n + LINE_BYTES, 1, &e)) {
+        got = pread(fd, buf + n, LINE_BYTES, (off_t)(at + (int64_t)n));
+        if (got > 0 && (eol = memchr(buf + n, '\n', (size_t)got)) == NULL)
+            n += (size_t)got;
+    }
+    is_it = eol && !hop_json_parse(buf, (size_t)(eol - buf), path, &j, &e) &&
+            hop_record_same(j, like);
+    hop_json_free(j);
+    free(buf);
+    if (fd >= 0)
+        close(fd);
+    return is_it;
 }
 
 /* ---- 2 keys ---- */

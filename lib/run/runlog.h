@@ -13,18 +13,26 @@
 #include "base/err.h"
 #include "format/json.h"
 
-/* hop_runlog_append - one line, on disk when this returns. Err: HOP_EIO, HOP_ENOMEM. */
-int hop_runlog_append(const char *path, const struct hop_json *line, struct hop_err *e)
+/* hop_runlog_append - one line, on disk when this returns. *at (NULL: not wanted): the byte where it
+ * begins. Err: HOP_EIO, HOP_ENOMEM. */
+int hop_runlog_append(const char *path, const struct hop_json *line, int64_t *at, struct hop_err *e)
     HOP_MUSTUSE;
 
 /* hop_runlog_next - the next good line of a log, owned by the caller; HOP_EOF at the end. Bad
  * lines are skipped with a warning. */
 int hop_runlog_next(struct hop_jsonl *r, struct hop_json **out, struct hop_err *e) HOP_MUSTUSE;
 
-/* hop_runlog_of - all lines about `id` as an array, owned by the caller; an empty one when there
- * is no log. Only lines that hold the id are parsed, so this is quick for long logs. */
-int hop_runlog_of(const char *path, const char *id, struct hop_json **out, struct hop_err *e)
+/* hop_runlog_of - all lines about `id` from byte `from` on (where a line begins; 0 = all) as an array,
+ * owned by the caller; an empty one when there is no log. Only lines that hold the id are parsed. */
+int hop_runlog_of(const char *path, const char *id, int64_t from, struct hop_json **out,
+                  struct hop_err *e) HOP_MUSTUSE;
+
+/* hop_runlog_find - *at: where the first line with the key of `like` begins, -1 = there is none. */
+int hop_runlog_find(const char *path, const struct hop_json *like, int64_t *at, struct hop_err *e)
     HOP_MUSTUSE;
+
+/* hop_runlog_is_at - does a line with the key of `like` begin at byte `at`? */
+bool hop_runlog_is_at(const char *path, int64_t at, const struct hop_json *like);
 
 /* hop_record_is - is j a record of this kind ("train/1")? */
 bool hop_record_is(const struct hop_json *j, const char *kind);

@@ -360,7 +360,7 @@ hop_failure_note(const char *run, const char *id, int64_t visit, const char *sha
     hop_json_set_int(j, "exit", hop_err_exit(why));
     /* Nine digits would be minutes. */
     hop_json_set_int(j, "time_s", (int64_t)now_s());
-    if (path && hop_runlog_append(path, j, &ignored))
+    if (path && hop_runlog_append(path, j, NULL, &ignored))
         hop_err_clear(&ignored);
     hop_json_free(j);
     free(path);

@@ -15,6 +15,7 @@
 #include "format/model.h"
 #include "run/best.h"
 #include "run/filter.h"
+#include "run/mark.h"
 #include "run/parent.h"
 #include "run/run.h"
 #include "run/runlog.h"
@@ -34,6 +35,10 @@ struct place { /* of one id in one run */
     const struct hop_json *config; /* borrowed from configs */
     int lock_fd;                   /* -1 = not held */
     int run_fd;                    /* hop_run_enter */
+    /* Under the lock: */
+    struct hop_mark mark;
+    bool is_known;          /* what the log has of the history is known: */
+    struct hop_json *lines; /* what it has of the id, or NULL where the mark says that all is there */
 };
 
 /* known: RUN's configs, where the caller has them (kept until p is closed); else NULL. */
@@ -43,7 +48,7 @@ place_open(struct place *p, const char *run, const char *id, const struct hop_co
 {
     int rc;
 
-    *p = (struct place){.run = run, .id = id, .lock_fd = -1, .run_fd = -1};
+    *p = (struct place){.run = run, .id = id, .lock_fd = -1, .run_fd = -1, .mark = {-1, -1}};
     if ((rc = hop_id_check(id, "--id", e)))
         return rc;
     p->model = hop_run_model(run, id, e);
@@ -51,7 +56,7 @@ place_open(struct place *p, const char *run, const char *id, const struct hop_co
     p->log = hop_run_path(run, "log.jsonl", e);
     if (!p->model || !p->lock || !p->log)
         return HOP_ENOMEM;
-    if (!known && (rc = hop_configs_load(run, &p->configs, e)))
+    if (!known && (rc = hop_configs_load_one(run, id, &p->configs, e)))
         return rc;
     if (!(p->config = hop_configs_find(known ? known : &p->configs, id, NULL))) {
         char *path = hop_run_path(run, "configs.jsonl", e);
@@ -62,11 +67,15 @@ place_open(struct place *p, const char *run, const char *id, const struct hop_co
     return rc;
 }
 
+/* rc: how it went. Only where all went well, and the log has the whole history, is a mark left. */
 static void
-place_close(struct place *p)
+place_close(struct place *p, int rc)
 {
+    if (p->lock_fd >= 0 && !rc && p->is_known)
+        hop_mark_leave(p->lock_fd, &p->mark);
     if (p->lock_fd >= 0)
         close(p->lock_fd);
+    hop_json_free(p->lines);
     if (p->run_fd >= 0)
         close(p->run_fd);
     hop_configs_clear(&p->configs);
@@ -75,15 +84,21 @@ place_close(struct place *p)
     free(p->log);
 }
 
-/* The lock, and with it the right to remove what dead writers left. */
+/* The lock; and where the last holder came to no end, what he left is removed. */
 static int
 take_lock(struct place *p, bool want_wait, struct hop_err *e)
 {
+    char *best;
     int rc = hop_lock(p->lock, want_wait, &p->lock_fd, e);
 
-    if (!rc)
-        hop_atomic_sweep(p->model);
-    return rc;
+    if (rc || hop_mark_take(p->lock_fd, &p->mark))
+        return rc;
+    if (!(best = hop_run_best(p->run, p->id, e)))
+        return HOP_ENOMEM;
+    hop_atomic_sweep(p->model);
+    hop_atomic_sweep(best);
+    free(best);
+    return HOP_OK;
 }
 
 /* The model file (its header, or all of it). HOP_EBUSY when there is none yet. */
@@ -110,30 +125,59 @@ open_model(const struct place *p, bool want_digest, struct hop_model *m, struct 
 
 /* ---- 2 log and history ---- */
 
-/* Append `line` unless `lines` (those of the log) have it. */
+/* Append `line` unless the log has it. */
 static int
-append_missing(const struct place *p, const struct hop_json *lines, const struct hop_json *line,
-               struct hop_err *e)
+append_missing(struct place *p, const struct hop_json *line, int64_t *at, struct hop_err *e)
 {
-    if (hop_record_find(lines, line))
+    if (hop_record_find(p->lines, line))
         return HOP_OK;
-    return hop_runlog_append(p->log, line, e);
+    return hop_runlog_append(p->log, line, at, e);
 }
 
-/* Bring the log up to the model file. `lines` may be NULL: read here. */
+/* The same with a line of the history (or the config line before it). */
 static int
-restore(const struct place *p, const struct hop_model *m, struct hop_err *e)
+append_history(struct place *p, const struct hop_json *line, struct hop_err *e)
 {
-    struct hop_json *lines;
-    size_t i;
+    int64_t at = -1;
+    int rc = append_missing(p, line, &at, e);
+
+    if (at >= 0 && !hop_record_is(line, "eval/1"))
+        p->mark.state_at = at;
+    p->mark.last_at = at; /* where it was there before: to be found */
+    return rc;
+}
+
+/* Append what m's history has from line `from` on, and the log has not. */
+static int
+extend(struct place *p, const struct hop_model *m, size_t from, struct hop_err *e)
+{
+    int rc = HOP_OK;
+
+    for (; from < hop_json_len(m->history) && !rc; from++)
+        rc = append_history(p, hop_json_at(m->history, from), e);
+    return rc;
+}
+
+/* Bring the log up to m, the model as it is now. Lines are appended in their order, each on disk before
+ * the next, so where the last one is in its place the log has them all. */
+static int
+restore(struct place *p, const struct hop_model *m, struct hop_err *e)
+{
+    size_t n = hop_json_len(m->history);
     int rc;
 
-    if ((rc = hop_runlog_of(p->log, p->id, &lines, e)))
+    p->is_known = true;
+    if (hop_mark_is_last(&p->mark, p->log, m))
+        return HOP_OK;
+    p->mark = (struct hop_mark){-1, -1};
+    hop_json_free(p->lines);
+    p->lines = NULL;
+    if ((rc = hop_runlog_of(p->log, p->id, 0, &p->lines, e)) ||
+        (rc = append_history(p, m->config, e)) || (rc = extend(p, m, 0, e)))
         return rc;
-    rc = append_missing(p, lines, m->config, e);
-    for (i = 0; i < hop_json_len(m->history) && !rc; i++)
-        rc = append_missing(p, lines, hop_json_at(m->history, i), e);
-    hop_json_free(lines);
+    if (p->mark.last_at < 0)
+        rc = hop_runlog_find(p->log, n ? hop_json_at(m->history, n - 1) : m->config,
+                             &p->mark.last_at, e);
     return rc;
 }
 
@@ -155,12 +199,12 @@ rewrite(const struct place *p, const struct hop_model *m, struct hop_err *e)
     return rc;
 }
 
-/* Push into `merged` each evaluation whose parts are all in `lines` and that m does not know. */
+/* Push into `merged` each evaluation whose parts are all in the log and that m does not know. */
 static int
-merge_complete(const struct place *p, const struct hop_model *m, const struct hop_json *lines,
-               struct hop_json *merged, struct hop_err *e)
+merge_complete(const struct place *p, const struct hop_model *m, struct hop_json *merged,
+               struct hop_err *e)
 {
-    const struct hop_json *part;
+    const struct hop_json *part, *lines = p->lines;
     const char *split;
     struct hop_json *line;
     int64_t iteration;
@@ -183,38 +227,59 @@ merge_complete(const struct place *p, const struct hop_model *m, const struct ho
     return HOP_OK;
 }
 
-/* Under the lock: merge what is complete into the history, then bring the log up to it. */
+/* Put `merged` into the history, then into the log. */
 static int
-settle(const struct place *p, struct hop_err *e)
+take_in(struct place *p, const struct hop_json *merged, struct hop_err *e)
 {
     struct hop_model m;
-    struct hop_json *lines = NULL, *merged = hop_json_array();
-    size_t i;
-    int rc;
+    size_t i, n;
+    int rc = open_model(p, true, &m, e); /* what is written anew must be known to be whole */
 
-    if ((rc = open_model(p, false, &m, e))) {
-        hop_json_free(merged);
+    if (rc)
         return rc;
-    }
-    if (!(rc = hop_runlog_of(p->log, p->id, &lines, e)))
-        rc = merge_complete(p, &m, lines, merged, e);
-    if (!rc && hop_json_len(merged)) {
-        /* What is written anew must be known to be whole. */
-        hop_model_clear(&m);
-        if ((rc = open_model(p, true, &m, e)))
-            goto out;
-        for (i = 0; i < hop_json_len(merged); i++)
-            hop_json_push(m.history, hop_json_copy(hop_json_at(merged, i)));
-        rc = rewrite(p, &m, e);
-    } else if (!rc) {
-        rc = hop_best_keep(p->run, &m, p->model, e); /* --best came later, or the file was lost */
-    }
-    if (!rc)
-        rc = restore(p, &m, e);
+    n = hop_json_len(m.history);
+    for (i = 0; i < hop_json_len(merged); i++)
+        hop_json_push(m.history, hop_json_copy(hop_json_at(merged, i)));
+    if (!(rc = rewrite(p, &m, e)))
+        rc = extend(p, &m, n, e);
     hop_model_clear(&m);
-out:
-    hop_json_free(lines);
+    return rc;
+}
+
+/* Under the lock: bring the log up to the model file m, append `part` (NULL: none) unless the log has
+ * it, and merge what is complete. Where the mark holds, nothing but `part` can complete anything. */
+static int
+settle_model(struct place *p, const struct hop_model *m, const struct hop_json *part,
+             struct hop_err *e)
+{
+    struct hop_json *merged;
+    int rc = restore(p, m, e);
+
+    if (!rc && part && !p->lines)
+        rc = hop_runlog_of(p->log, p->id, hop_mark_since(&p->mark, p->log, m), &p->lines, e);
+    if (!rc && part && !(rc = append_missing(p, part, NULL, e)))
+        hop_json_push(p->lines, hop_json_copy(part));
+    if (rc)
+        return rc;
+    merged = hop_json_array();
+    if (!(rc = merge_complete(p, m, merged, e)))
+        rc = hop_json_len(merged) ? take_in(p, merged, e)
+                                  /* --best came later, or the file was lost */
+                                  : hop_best_keep(p->run, m, p->model, e);
     hop_json_free(merged);
+    return rc;
+}
+
+static int
+settle(struct place *p, struct hop_err *e)
+{
+    struct hop_model m;
+    int rc = open_model(p, false, &m, e);
+
+    if (rc)
+        return rc;
+    rc = settle_model(p, &m, NULL, e);
+    hop_model_clear(&m);
     return rc;
 }
 
@@ -364,7 +429,7 @@ inherit(const struct place *p, struct hop_atomic *a, struct hop_model *m, struct
 
 /* Run, check, commit, log; old NULL = birth. */
 static int
-make_and_commit(struct hop_visit *v, const struct place *p, const struct hop_model *old,
+make_and_commit(struct hop_visit *v, struct place *p, const struct hop_model *old,
                 int in_fd, struct hop_err *e)
 {
     struct hop_atomic a;
@@ -390,7 +455,7 @@ make_and_commit(struct hop_visit *v, const struct place *p, const struct hop_mod
     v->commit_s = hop_clock_s() - start_s;
     start_s = hop_clock_s();
     if (!rc)
-        rc = restore(p, &m, e);
+        rc = old ? extend(p, &m, hop_json_len(old->history), e) : restore(p, &m, e);
     v->log_s = hop_clock_s() - start_s;
     hop_model_clear(&m);
     return rc;
@@ -576,9 +641,14 @@ is_measured(const struct hop_visit *v, const struct place *p, const struct hop_m
             bool *is_done, struct hop_err *e)
 {
     struct hop_json *lines;
+    struct hop_mark mark = {-1, -1};
     int64_t iteration = iteration_after(m, v->visit);
     size_t i;
-    int rc = hop_runlog_of(p->log, p->id, &lines, e);
+    int rc;
+
+    if (m->visits == v->visit)
+        hop_mark_peek(p->run, p->id, &mark);
+    rc = hop_runlog_of(p->log, p->id, hop_mark_since(&mark, p->log, m), &lines, e);
 
     *is_done = false;
     if (rc)
@@ -595,7 +665,6 @@ is_measured(const struct hop_visit *v, const struct place *p, const struct hop_m
 static int
 record_part(struct hop_visit *v, struct place *p, struct hop_json *part, struct hop_err *e)
 {
-    struct hop_json *lines = NULL;
     struct hop_model m;
     int rc;
 
@@ -605,11 +674,10 @@ record_part(struct hop_visit *v, struct place *p, struct hop_json *part, struct 
         rc = hop_fail(e, HOP_EFAIL, p->model, NULL,
                       "went on to visit %lld while visit %lld was evaluated",
                       (long long)m.visits, (long long)v->visit);
-    else if (!(rc = hop_runlog_of(p->log, p->id, &lines, e)))
-        rc = append_missing(p, lines, part, e);
-    hop_json_free(lines);
+    else
+        rc = settle_model(p, &m, part, e);
     hop_model_clear(&m);
-    return rc ? rc : settle(p, e);
+    return rc;
 }
 
 static int
@@ -663,7 +731,7 @@ hop_visit_run(struct hop_visit *v, struct hop_err *e)
     if (!(rc = place_open(&p, v->run, v->id, NULL, e)) &&
         !(rc = hop_run_enter(v->run, &p.run_fd, e)))
         rc = v->is_eval ? evaluate(v, &p, e) : v->visit ? train(v, &p, e) : give_birth(v, &p, e);
-    place_close(&p);
+    place_close(&p, rc);
     if (rc && v->is_tried && !hop_filter_signal())
         hop_failure_note(v->run, v->id, v->visit, v->shard, v->worker, v->is_eval, e);
     return rc;
@@ -687,7 +755,7 @@ restore_one(const char *run, const char *id, const struct hop_configs *known, st
         else
             hop_fail(e, rc, busy.where, busy.hint, "%s", busy.what);
     }
-    place_close(&p);
+    place_close(&p, rc);
     return rc;
 }
 

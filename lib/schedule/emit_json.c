@@ -118,8 +118,11 @@ add_visits(const struct hop_emit_in *in, struct hop_str *out, struct hop_err *e)
     size_t i;
     int rc = read_names(in, &names, e);
 
-    for (i = 0; i < in->plan->n && !rc; i++)
+    for (i = 0; i < in->plan->n && !rc; i++) {
         add_visit(in, &in->plan->v[i], &names, out);
+        if (in->spill && out->n >= HOP_EMIT_BYTES && !(rc = hop_str_check(out, e)))
+            in->spill(out);
+    }
     free(names.at);
     hop_str_clear(&names.text);
     return rc;

@@ -10,6 +10,10 @@
 #include "schedule/flow.h"
 #include "schedule/script.h"
 
+/* The most other workers that a line may have. */
+#define OTHERS "3"
+_Static_assert(HOP_SCRIPT_HOLDERS == 4, "OTHERS is one less");
+
 static const char head[] =
     "PARALLEL_SHELL=/bin/sh\n"
     "export PARALLEL_SHELL\n";
@@ -83,20 +87,38 @@ static const char body[] =
     "        }' <\"$joblog\"\n"
     "}\n"
     "\n"
-    "# batch N JOBS: the N command lines on stdin, JOBS at a time. Those that ask for it (75,\n"
-    "# killed) are tried again a few times; what was done is skipped then.\n"
+    "# elsewhere TRY: of the lines on stdin those that begin with \"+ \" are the line before them for other\n"
+    "# workers; of each, one, TRY after TRY.\n"
+    "elsewhere() {\n"
+    "    LC_ALL=C awk -v try=\"$1\" '\n"
+    "        function choose() { if (n) print v[try % n] }\n"
+    "        /^[+] / { v[n++] = substr($0, 3); next }\n"
+    "        { choose(); v[0] = $0; n = 1 }\n"
+    "        END { choose() }'\n"
+    "}\n"
+    "\n"
+    "# batch N JOBS: the N commands on stdin, JOBS at a time. Those that ask for it (75, killed)\n"
+    "# are tried again a few times, those that failed, too, while there are other workers; each time\n"
+    "# elsewhere, if they can be. What was done is skipped then.\n"
     "batch() {\n"
-    "    lines=$(cat)\n"
+    "    all=$(cat)\n"
     "    try=0\n"
+    "    n_others=0\n"
+    "    case $all in\n"
+    "    *\"$HOP_NL+ \"*) n_others=" OTHERS " ;;\n"
+    "    esac\n"
     "    while :; do\n"
+    "        lines=$all\n"
+    "        [ $n_others -eq 0 ] || lines=$(printf '%s\\n' \"$all\" | elsewhere $try)\n"
     "        run_lines \"$2\" >\"$joblog.last\"\n"
     "        leave_if_caught\n"
     "        read -r n_failed n_done <\"$joblog.last\" || n_failed=0 n_done=0\n"
     "        outcome=$(sed 1d \"$joblog.last\")\n"
     "        rm -f \"$joblog.last\"\n"
     "        [ \"$n_done\" -lt \"$1\" ] || return 0\n"
-    "        if [ \"$n_failed\" -gt 0 ] || [ $try -ge $retries ]; then break; fi\n"
-    "        sleep $((1 << try))\n"
+    "        [ \"$n_failed\" -eq 0 ] || [ $try -lt $n_others ] || break\n"
+    "        [ $try -lt $retries ] || break\n"
+    "        [ $n_others -gt $try ] || sleep $((1 << (try - n_others)))\n"
     "        try=$((try + 1))\n"
     "        leave_if_caught\n"
     "    done\n"
@@ -191,6 +213,7 @@ add_subepoch(const struct hop_emit_in *in, size_t i, struct hop_str *out)
     for (; i < end; i++) {
         hop_emit_visit(in, &v[i], out);
         hop_str_add(out, "\n");
+        hop_emit_others(in, &v[i], false, out);
     }
     hop_str_add(out, "HOP_LINES\n");
     return end;

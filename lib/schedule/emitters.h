@@ -26,7 +26,12 @@ struct hop_emit_in {
     int64_t send_ahead; /* of workers that say nothing; < 0: 1 of those behind ssh, else 0 */
     int64_t retries;    /* of visits that ask for it (exit 75) */
     const char *halt;   /* when one fails: "never", "soon" or "now" */
+    /* Print what is in out and empty it; NULL: keep it all. Emitters whose text is long and whose lines
+     * can no longer fail call it now and then (HOP_EMIT_BYTES). */
+    void (*spill)(struct hop_str *out);
 };
+
+enum { HOP_EMIT_BYTES = 1 << 16 };
 
 struct hop_emitter {
     const char *name, *summary;

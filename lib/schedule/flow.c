@@ -455,25 +455,6 @@ ms_of(const struct hop_sched_visit *v)
     return (long long)(1000 * v->expect_s) + 1;
 }
 
-/* The same visit on other workers that hold its shard, beginning with the one after its own, so that
- * not all go to the same. */
-static void
-add_others(const struct hop_emit_in *in, const struct hop_sched_visit *v, struct hop_str *out)
-{
-    const struct hop_sched_shard *shard = &in->in->shards[v->shard];
-    struct hop_sched_visit other = *v;
-    size_t i, at = 0;
-
-    while (at < shard->n_workers && shard->workers[at] != v->worker)
-        at++;
-    for (i = 1; i < shard->n_workers && i < HOP_SCRIPT_HOLDERS; i++) {
-        other.worker = shard->workers[(at + i) % shard->n_workers];
-        hop_str_addf(out, "+ %u ", other.worker);
-        hop_emit_visit(in, &other, out);
-        hop_str_add(out, "\n");
-    }
-}
-
 /* A birth costs little, and no worker: it has a place of its own, behind them. */
 enum { BIRTH_MS = 30, N_BIRTHS_AT_ONCE = 2 };
 
@@ -499,7 +480,7 @@ add_chain(const struct hop_emit_in *in, size_t task, const struct chains *c, con
                      c->at[i] + 1, ms_of(v));
         hop_emit_visit(in, v, out);
         hop_str_add(out, "\n");
-        add_others(in, v, out);
+        hop_emit_others(in, v, true, out);
     }
     hop_str_add(out, "HOP_LINES\n");
 }

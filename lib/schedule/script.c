@@ -111,3 +111,23 @@ hop_script_commands(const struct hop_emit_in *in, const struct hop_cell *c, stru
     out->is_oom = out->is_oom || command.is_oom;
     hop_str_clear(&command);
 }
+
+void
+hop_emit_others(const struct hop_emit_in *in, const struct hop_sched_visit *v, bool want_worker,
+                struct hop_str *out)
+{
+    const struct hop_sched_shard *shard = &in->in->shards[v->shard];
+    struct hop_sched_visit other = *v;
+    size_t i, at = 0;
+
+    while (at < shard->n_workers && shard->workers[at] != v->worker)
+        at++;
+    for (i = 1; i < shard->n_workers && i < HOP_SCRIPT_HOLDERS; i++) {
+        other.worker = shard->workers[(at + i) % shard->n_workers];
+        hop_str_add(out, "+ ");
+        if (want_worker)
+            hop_str_addf(out, "%u ", other.worker);
+        hop_emit_visit(in, &other, out);
+        hop_str_add(out, "\n");
+    }
+}

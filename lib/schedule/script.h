@@ -2,6 +2,7 @@
 #ifndef HOP_SCHEDULE_SCRIPT_H
 #define HOP_SCHEDULE_SCRIPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "base/str.h"
 #include "schedule/cells.h"
@@ -24,5 +25,11 @@ void hop_script_hosts(const struct hop_emit_in *in, struct hop_str *out);
  * what it needs: an index and one quoted word. */
 void hop_script_commands(const struct hop_emit_in *in, const struct hop_cell *c,
                          struct hop_str *out);
+
+/* hop_emit_others - append the same visit for other workers that hold its shard, a line each:
+ * "+ COMMAND", or "+ WORKER COMMAND" with the worker's index. They begin with the worker after its own,
+ * so that not all go to the same. */
+void hop_emit_others(const struct hop_emit_in *in, const struct hop_sched_visit *v, bool want_worker,
+                     struct hop_str *out);
 
 #endif

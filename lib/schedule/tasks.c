@@ -10,6 +10,7 @@
 #include "format/model.h"
 #include "net/net.h"
 #include "net/zoo.h"
+#include "run/mark.h"
 #include "run/parent.h"
 #include "run/runlog.h"
 #include "schedule/costs.h"
@@ -191,6 +192,7 @@ set_eval_todo(const struct hop_tasks_in *in, const struct hop_model *m, struct h
               char *todo, size_t *n, struct hop_err *e)
 {
     struct hop_json *lines;
+    struct hop_mark mark;
     char *path;
     size_t i, last = 0;
     bool is_open = false;
@@ -202,7 +204,8 @@ set_eval_todo(const struct hop_tasks_in *in, const struct hop_model *m, struct h
         return HOP_OK;
     if (!(path = hop_run_path(in->run, "log.jsonl", e)))
         return HOP_ENOMEM;
-    rc = hop_runlog_of(path, t->id, &lines, e);
+    hop_mark_peek(in->run, t->id, &mark);
+    rc = hop_runlog_of(path, t->id, hop_mark_since(&mark, path, m), &lines, e);
     free(path);
     for (i = 0; i < in->data->n && !rc; i++) {
         if (!in->is_eval[i] || hop_eval_find(m->history, m->iteration, in->data->v[i].split, NULL))

@@ -38,6 +38,7 @@ for order in cyclic free; do
         plan $size $order auto plan
     done
     plan 1000 256 $order auto json
+    [ "${BENCH_LARGE:-1}" = 0 ] || plan 10000 1000 $order auto json
 done
 for policy in round-robin random longest-first; do
     plan 1000 256 free $policy plan

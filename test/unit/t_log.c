@@ -27,7 +27,7 @@ append(const char *line)
 {
     struct hop_err e = {0};
     struct hop_json *j = json(line);
-    bool is_ok = !hop_runlog_append(path, j, &e);
+    bool is_ok = !hop_runlog_append(path, j, NULL, &e);
 
     hop_json_free(j);
     return is_ok;
@@ -51,7 +51,7 @@ count_of(const char *id)
     struct hop_json *lines;
     size_t n;
 
-    if (hop_runlog_of(path, id, &lines, &e))
+    if (hop_runlog_of(path, id, 0, &lines, &e))
         return (size_t)-1;
     n = hop_json_len(lines);
     hop_json_free(lines);
@@ -124,13 +124,63 @@ test_beside_others(void)
        "lines of %d processes do not mix", N_PROCESSES);
 }
 
+/* Places of lines, and reading on from one, in a log that is longer than what is read at a time; one
+ * line alone is. */
+static void
+test_places(void)
+{
+    enum { N = 4000, LONG = 1500 };
+    static int64_t at[N];
+    char *big = malloc(700000), line[200];
+    struct hop_err e = {0};
+    struct hop_json *j, *lines;
+    int64_t found;
+    int i, n_bad = 0;
+
+    unlink(path);
+    memset(big, 'x', 600000);
+    for (i = 0; i < N; i++) {
+        snprintf(line, sizeof line,
+                 "{\"hop\":\"train/1\",\"id\":\"%s\",\"visit\":%d,\"note\":\"................................\"}",
+                 i % 2 ? "odd" : "even", i);
+        j = json(line);
+        big[600000] = '\0';
+        if (i == LONG)
+            hop_json_set_str(j, "note", big);
+        if (i == 2)
+            tear("torn", 4);
+        n_bad += hop_runlog_append(path, j, &at[i], &e) != HOP_OK;
+        n_bad += !hop_runlog_is_at(path, at[i], j) || hop_runlog_is_at(path, at[i] + 1, j) ||
+                 hop_runlog_is_at(path, i ? at[i - 1] : -1, j);
+        hop_json_free(j);
+    }
+    free(big);
+    ok(!n_bad, "lines are where appending says, and nowhere else");
+    for (i = 0; i < N; i += 13) {
+        snprintf(line, sizeof line, "{\"hop\":\"train/1\",\"id\":\"%s\",\"visit\":%d}",
+                 i % 2 ? "odd" : "even", i);
+        j = json(line);
+        n_bad += hop_runlog_find(path, j, &found, &e) || found != at[i];
+        hop_json_free(j);
+        n_bad += hop_runlog_of(path, "odd", at[i], &lines, &e) != HOP_OK ||
+                 hop_json_len(lines) != (size_t)(N - i + 1) / 2 ||
+                 hop_json_int(hop_json_get(hop_json_at(lines, 0), "visit")) != i + !(i % 2);
+        hop_json_free(lines);
+    }
+    ok(!n_bad, "they are found there, and all behind a place");
+    j = json("{\"hop\":\"train/1\",\"id\":\"odd\",\"visit\":4000}");
+    ok(!hop_runlog_find(path, j, &found, &e) && found == -1, "what is not there is not found");
+    ok(!hop_runlog_is_at("nowhere", 0, j) && !hop_runlog_is_at(path, 1 << 30, j), "nor beyond the end");
+    hop_json_free(j);
+}
+
 static void
 test_full_disk(void)
 {
     struct hop_err e = {0};
     struct hop_json *j = json("{\"id\":\"a\"}");
 
-    ok(hop_runlog_append("/dev/full", j, &e) == HOP_EIO, "a full disk is an error: %s", e.what);
+    ok(hop_runlog_append("/dev/full", j, NULL, &e) == HOP_EIO, "a full disk is an error: %s", e.what);
     hop_json_free(j);
 }
 
@@ -241,6 +291,7 @@ main(void)
         return 1;
     test_torn();
     test_beside_others();
+    test_places();
     test_full_disk();
     test_keys();
     test_merge();
