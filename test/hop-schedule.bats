@@ -249,7 +249,7 @@ END
     schedule --workers 2 --run run --device ref --iterations 1 --eval-every 0 --as make <many >Makefile
     [ "$(grep -c 'configs ' Makefile)" -gt 2 ]
     awk '/^\t/ && length($0) > 120000 { print NR ": " length($0); bad = 1 } END { exit bad }' Makefile
-    env -u MAKEFLAGS -u MFLAGS make -n -j -f Makefile begin >dry
+    env -u MAKEFLAGS -u MFLAGS make -n --no-print-directory -j -f Makefile begin >dry
     [[ $(head -n 1 dry) == *begin* ]] # not by pipes: the line is longer than one takes, and grep -q leaves early
     env -u MAKEFLAGS -u MFLAGS make -s -j -f Makefile begin
     [ "$(wc -l <run/configs.jsonl)" -eq 1500 ]
@@ -574,7 +574,7 @@ bad_workers()
     run_err 1 'nix.json: cannot open' hop-schedule --data single < <(sed 's/net.json/nix.json/' configs.jsonl)
     run_err 2 'order: unknown order "nix" \(known: cyclic, free\)' hop-schedule --data single --order nix <configs.jsonl
     run_err 2 'policy: unknown policy "best" \(known: auto, round-robin, random, longest-first, FILE\)' hop-schedule --data single --policy best <configs.jsonl
-    run_err 2 'as: unknown form "pbs" \(known: json, plan, lines, sh, make, slurm\)' hop-schedule --data single --as pbs <configs.jsonl
+    run_err 2 'as: unknown form "pbs" \(known: json, plan, lines, sh, make, slurm, more\)' hop-schedule --data single --as pbs <configs.jsonl
     run_err 2 'run: --as sh is missing|run: is missing' hop-schedule --data single --as sh <configs.jsonl
     run_err 2 'data: is missing' hop-schedule <configs.jsonl
     run_err 2 'simulate: goes with --workers' hop-schedule --simulate <configs.jsonl

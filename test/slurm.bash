@@ -111,13 +111,13 @@ slurm_stop()
 {
     local f
     [ -n "${SLURM_DIR:-}" ] || return 0
-    timeout 10 scancel -u "$(id -un)" 2>/dev/null
+    timeout 10 scancel -u "$(id -un)" 2>/dev/null || :
     for _ in $(seq 50); do
         [ -n "$(timeout 5 squeue -h 2>/dev/null)" ] || break
         sleep 0.2
     done
     for f in "$SLURM_DIR"/slurmd.*.pid "$SLURM_DIR/slurmctld.pid" "$SLURM_DIR/munge.pid"; do
-        [ ! -s "$f" ] || kill "$(cat "$f")" 2>/dev/null
+        [ ! -s "$f" ] || kill "$(cat "$f")" 2>/dev/null || :
     done
     for _ in $(seq 50); do
         [ -n "$(ls "$SLURM_DIR"/*.pid 2>/dev/null)" ] || return 0

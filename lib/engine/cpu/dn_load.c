@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/cpu/dn.h"
@@ -45,13 +46,25 @@ load_beside(void *arg)
     return arg;
 }
 
+static pthread_t beside;
+
+/* What ends for another reason must not end while libraries set themselves up: libgomp aborts then. */
+static void
+join_beside(void)
+{
+    pthread_join(beside, NULL);
+}
+
 void
 hop_dn_expect(void)
 {
-    pthread_t thread;
+    static bool is_begun;
 
-    if (!pthread_create(&thread, NULL, load_beside, NULL))
-        pthread_detach(thread);
+    if (!is_begun && !pthread_create(&beside, NULL, load_beside, NULL)) {
+        is_begun = true;
+        if (atexit(join_beside))
+            join_beside();
+    }
 }
 
 int
