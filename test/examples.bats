@@ -1,5 +1,5 @@
 # examples/cifar10 and examples/mnist: their Makefiles, spaces, tables and pictures, on drawn shapes;
-# with HOP_SLOW=1 all of them on real pictures, at SCALE=0.02.
+# in .ci/run, or with HOP_SLOW=1, all of them on real pictures, at SCALE=0.02.
 load lib
 
 local_setup()
@@ -157,7 +157,7 @@ idx_files()
 }
 
 @test "all four experiments on CIFAR-10 at SCALE=0.02" {
-    [ -n "${HOP_SLOW:-}" ] || skip "long: set HOP_SLOW=1"
+    [ -n "${HOP_SLOW:-}${HOP_CI:-}" ] || skip "four minutes: set HOP_SLOW=1"
     [ -r "$REAL/cifar10-jpeg.tar.xz" ] || skip "no $REAL/cifar10-jpeg.tar.xz"
     time make -C "$CIFAR" all SCALE=0.02 WORKERS=2 OUT="$PWD/out" CIFAR10="$REAL/cifar10-jpeg.tar.xz" HOPFLAGS=-q
     for r in grid96 refine12 hyperband hyperband-refined; do

@@ -1,7 +1,12 @@
 # make install, uninstall, builds without optional parts.
 load lib
 
-make_here() { make -s -C "$ROOT" B="$HOP_BUILD" "$@"; }
+# In a copy: PREFIX is part of the tools, which other tests run meanwhile.
+make_here()
+{
+    [ -d own ] || cp -a "$HOP_BUILD" own
+    make -s -C "$ROOT" B="$PWD/own" "$@"
+}
 
 @test "make install puts everything under DESTDIR and PREFIX, and uninstall removes it" {
     make_here install DESTDIR="$PWD/root" PREFIX=/opt/hop >/dev/null

@@ -4,7 +4,7 @@
 # runner).
 cd "${HOP_TEST_DIR:-$(dirname "$0")}" || exit 1
 pattern=${1:-}
-long="engines.bats chaos.bats"
+long="examples.bats engines.bats chaos.bats"
 beside=
 command -v bats >/dev/null || { echo "bats is missing (sh bootstrap.sh deps)"; exit 1; }
 set --
@@ -19,7 +19,11 @@ if [ "$jobs" -gt 1 ] && [ $# -gt 1 ] && command -v parallel >/dev/null; then
     beside="--jobs $jobs --no-parallelize-within-files"
 fi
 # A test that hangs fails (bats 1.8 and newer).
-: "${BATS_TEST_TIMEOUT:=$([ -n "${HOP_SLOW-}" ] && echo 7200 || echo 300)}"
+if [ -n "${HOP_SLOW-}" ]; then
+    : "${BATS_TEST_TIMEOUT:=7200}"
+else
+    : "${BATS_TEST_TIMEOUT:=${HOP_CI:+600}}" "${BATS_TEST_TIMEOUT:=300}"
+fi
 export BATS_TEST_TIMEOUT
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
