@@ -296,6 +296,7 @@ end()
         [ $status -ne 0 ] || break
         case $status in 75 | 137 | 143) ;; *) echo "exit $status"; cat "$2.err"; return 1 ;; esac
         status=0
+        [ "$1" != slurm ] || slurm_resume
         go "$1" "$2" --retries 6 >/dev/null 2>"$2.err" || status=$?
         grep -q 'another hop-run works on it' "$2.err" || n=$((n + 1))
         [ "$n" -lt 5 ] || break
@@ -384,12 +385,13 @@ child()
     for _ in $(seq 150); do
         case $(sinfo -h -N -n n2 -o %T) in
         idle | mixed | allocated) break ;;
-        down*) scontrol update NodeName=n2 State=RESUME || true ;;
+        *) slurm_resume ;;
         esac
         sleep 0.2
     done
     end slurm killed.slurmd
     scancel -u "$(id -un)" # jobs of which Slurm has not noticed that they are gone
+    slurm_resume
     for _ in $(seq 150); do
         [ "$(sinfo -h -N -o %T | grep -c idle)" -lt 2 ] || break
         sleep 0.2
@@ -399,6 +401,7 @@ child()
 
 @test "a node that is down: its visits go elsewhere or wait for it, and it is named" {
     need_slurm
+    slurm_resume
     scontrol update NodeName=n2 State=DRAIN Reason=test
     patience=3
     run --separate-stderr -75 go slurm down

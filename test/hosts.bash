@@ -40,7 +40,7 @@ start_host()
             port=$(cat "$at/port")
             sleep "0.$((tries % 5))"
         else
-            port=$((20000 + RANDOM % 40000))
+            port=$((20000 + RANDOM % 12000))
         fi
         cat >"$at/sshd_config" <<END
 Port $port

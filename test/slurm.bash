@@ -24,7 +24,7 @@ slurm_start()
     head -c 128 /dev/urandom >"$1/munge.key"
     chmod 400 "$1/munge.key"
     slurm_munge || return
-    ports=$((20000 + RANDOM % 30000))
+    ports=$((20000 + RANDOM % 12000)) # below those that the system gives to whoever connects
     cat >"$SLURM_CONF" <<END
 ClusterName=hop
 SlurmctldHost=$(hostname -s)(127.0.0.1)
@@ -85,8 +85,8 @@ slurm_munge()
 slurm_controller()
 {
     # A controller that was killed may have forgotten its last jobs; nodes that have them would take new
-    # jobs of the same numbers for copies.
-    sed -i "s/^FirstJobId=.*/FirstJobId=$((RANDOM * 100 + 1))/" "$SLURM_CONF"
+    # jobs of the same numbers for copies, and be drained for it: numbers only grow.
+    sed -i "s/^FirstJobId=.*/FirstJobId=$(($(sed -n 's/^FirstJobId=//p' "$SLURM_CONF") + 10000))/" "$SLURM_CONF"
     slurmctld -f "$SLURM_CONF" 3>&- >/dev/null 2>&1
 }
 # With SLURM_HIDES, a folder, nodes see an empty one in its place, as if it lay on another machine.
@@ -104,6 +104,18 @@ slurm_pid()
     slurmctld) cat "$SLURM_DIR/slurmctld.pid" ;;
     *) cat "$SLURM_DIR/slurmd.$1.pid" ;;
     esac
+}
+
+# slurm_resume: what an administrator does after a crash. Nodes are drained where a controller that was
+# killed has forgotten that a job ended, and starts it again.
+slurm_resume()
+{
+    local node state
+    sinfo -h -N -o '%N %T' | while read -r node state; do
+        case $state in
+        drain* | down*) scontrol update NodeName="$node" State=RESUME || : ;;
+        esac
+    done
 }
 
 # slurm_stop: jobs, then all that was started.

@@ -25,7 +25,7 @@ start_sshd()
     local port
     [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
     for _ in $(seq 20); do
-        port=$((20000 + RANDOM % 40000))
+        port=$((20000 + RANDOM % 12000))
         cat >"$SSH_DIR/sshd_config" <<END
 Port $port
 ListenAddress 127.0.0.1
